@@ -1,0 +1,38 @@
+"""Names that the whole house agrees on: emotions and landmarks, and the codes that data sets use for them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+FIVE_LANDMARKS = ("image_left_eye", "image_right_eye", "nose_tip", "image_left_mouth_corner", "image_right_mouth_corner")
+
+
+class Emotion(StrEnum):
+    """The seven classes of RAF-DB basic and FER-2013, in facezoo's canonical order. ``contempt`` is AffectNet's eighth."""
+
+    NEUTRAL = "neutral"
+    HAPPINESS = "happiness"
+    SADNESS = "sadness"
+    SURPRISE = "surprise"
+    FEAR = "fear"
+    DISGUST = "disgust"
+    ANGER = "anger"
+    CONTEMPT = "contempt"
+
+
+SEVEN_EMOTIONS = tuple(Emotion)[:7]
+
+AFFECTNET = {code: emotion for code, emotion in enumerate(Emotion)}
+"""AffectNet's expression codes: 0 neutral … 6 anger, 7 contempt."""
+
+RAF_DB = {
+    1: Emotion.SURPRISE, 2: Emotion.FEAR, 3: Emotion.DISGUST, 4: Emotion.HAPPINESS,
+    5: Emotion.SADNESS, 6: Emotion.ANGER, 7: Emotion.NEUTRAL,
+}  # fmt: skip
+"""RAF-DB basic, ``list_patition_label.txt``: 1 to 7."""
+
+FER_2013 = {
+    0: Emotion.ANGER, 1: Emotion.DISGUST, 2: Emotion.FEAR, 3: Emotion.HAPPINESS,
+    4: Emotion.SADNESS, 5: Emotion.SURPRISE, 6: Emotion.NEUTRAL,
+}  # fmt: skip
+"""FER-2013, column ``emotion`` of fer2013.csv."""

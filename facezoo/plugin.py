@@ -1,0 +1,65 @@
+"""All that a plugin's author imports: ``from facezoo.plugin import hookimpl, ComponentSpec, Encoder``.
+
+Lazy: naming the hooks costs no torch; the bases of networks import it when they are first wanted.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+_HOME = {
+    "facezoo.hookspecs": ("hookimpl",),
+    "facezoo.specs": ("CommandSpec", "ComponentSpec", "DatasetSpec", "PipelineSpec", "ProtocolSpec", "RecipeSpec"),
+    "facezoo.errors": (
+        "DatasetError", "DeviceError", "FacezooError", "IncompatibleError", "InputError", "PluginError", "WeightsError",
+        "WeightsUnavailableError",
+    ),
+    "facezoo.config": ("ComponentConfig",),
+    "facezoo.contracts": ("IMAGENET_MEAN", "IMAGENET_STD", "BoxReference", "FivePointCrop", "InputContract", "SquareCrop"),
+    "facezoo.components": (
+        "Classifier", "Component", "Detections", "Detector", "Encoder", "Head", "Manipulator", "Requirement", "View",
+        "check_faces", "patterns",
+    ),
+    "facezoo.weights": ("Converted", "apply_renames", "create", "read_checkpoint", "save"),
+    "facezoo.results": ("Clip", "Embedding", "Face", "ImageResult", "Picture", "Scores"),
+    "facezoo.images": ("is_video", "name_of", "read"),
+    "facezoo.crops": ("cut", "matrices", "paste"),
+    "facezoo.video": ("Writer", "frames", "probe"),
+    "facezoo.batches": ("Cut", "FaceBatch", "Options", "Shot", "make_options", "progress", "to_uint8"),
+    "facezoo.pipelines": ("DetectingPipeline", "FacePipeline", "Pipeline"),
+    "facezoo.loader": ("load", "pipeline"),
+    "facezoo.training": ("Moment", "Recipe", "Record", "TrainingConfig", "parameters_of"),
+    "facezoo.testing": ("check_component", "check_pipeline", "check_plugin"),
+}  # fmt: skip
+_WHERE = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = sorted(_WHERE)
+
+if TYPE_CHECKING:
+    from facezoo.batches import Cut, FaceBatch, Options, Shot, make_options, progress, to_uint8
+    from facezoo.components import *  # noqa: F403
+    from facezoo.config import ComponentConfig
+    from facezoo.contracts import IMAGENET_MEAN, IMAGENET_STD, BoxReference, FivePointCrop, InputContract, SquareCrop
+    from facezoo.crops import cut, matrices, paste
+    from facezoo.errors import *  # noqa: F403
+    from facezoo.hookspecs import hookimpl
+    from facezoo.images import is_video, name_of, read
+    from facezoo.loader import load, pipeline
+    from facezoo.pipelines import DetectingPipeline, FacePipeline, Pipeline
+    from facezoo.results import Clip, Embedding, Face, ImageResult, Picture, Scores
+    from facezoo.specs import CommandSpec, ComponentSpec, DatasetSpec, PipelineSpec, ProtocolSpec, RecipeSpec
+    from facezoo.testing import check_component, check_pipeline, check_plugin
+    from facezoo.video import Writer, frames, probe
+    from facezoo.training import Moment, Recipe, Record, TrainingConfig, parameters_of
+    from facezoo.weights import Converted, apply_renames, create, read_checkpoint, save
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"facezoo.plugin has no {name!r}; it has {', '.join(__all__)}")
+    return getattr(importlib.import_module(_WHERE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
