@@ -1,0 +1,284 @@
+"""What pipelines give back: frozen records with units. Arrays are numpy, so results outlive the device."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import io
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from facezoo.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas
+
+
+class _Record:
+    """Turns a frozen dataclass into plain values."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionaries, lists and numbers, as in JSON; pictures are left out."""
+        return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self) if not f.metadata.get("picture")}  # pyright: ignore[reportArgumentType]
+
+    def to_json(self, indent: int | None = None) -> str:
+        """``to_dict`` as JSON text; NaN becomes null."""
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, _Record):
+        return value.to_dict()
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float) and value != value:
+        return None
+    return str(value) if isinstance(value, Path) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding(_Record):
+    """A vector that knows its space.
+
+    Attributes:
+        values: (D,) float32.
+        space_id: twelve hex digits; vectors of different spaces cannot be compared.
+        view: the encoder's view.
+        model: the encoder's id.
+    """
+
+    values: np.ndarray
+    space_id: str | None
+    view: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scores(_Record):
+    """Probabilities of classes, which sum to 1. ``label`` is the most probable one."""
+
+    probabilities: Mapping[str, float]
+
+    @property
+    def label(self) -> str:
+        return max(self.probabilities, key=lambda name: self.probabilities[name])
+
+
+@dataclass(frozen=True, slots=True)
+class Pose(_Record):
+    """Head pose in degrees. Yaw is positive when the face looks to the picture's right, pitch when it looks up,
+    roll when its top leans to the picture's right (clockwise as seen)."""
+
+    yaw: float
+    pitch: float
+    roll: float
+
+
+@dataclass(frozen=True, slots=True)
+class Picture(_Record):
+    """An RGB picture that can be saved and shows itself in a notebook.
+
+    Attributes:
+        pixels: (H, W, 3) uint8 RGB.
+    """
+
+    pixels: np.ndarray = field(metadata={"picture": True})
+
+    def save(self, path: str | Path) -> Path:
+        """Writes the picture; the ending decides the format.
+
+        Raises:
+            InputError: an ending that Pillow does not write.
+        """
+        from facezoo.images import write
+
+        return write(self.pixels, path)
+
+    def _repr_png_(self) -> bytes:
+        from PIL import Image
+
+        buffer = io.BytesIO()
+        Image.fromarray(self.pixels).save(buffer, "PNG")
+        return buffer.getvalue()
+
+    def _repr_html_(self) -> str:
+        return f'<img src="data:image/png;base64,{base64.b64encode(self._repr_png_()).decode()}">'
+
+
+@dataclass(frozen=True, slots=True)
+class Clip(_Record):
+    """A video that was written.
+
+    Attributes:
+        path: the mp4.
+        frames: number of frames.
+        fps: frames per second.
+        missed: number of frames in which no face was found, shown as they were.
+    """
+
+    path: Path
+    frames: int
+    fps: float
+    missed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Face(_Record):
+    """One face in a picture.
+
+    Attributes:
+        box: (4,) float32, x0 y0 x1 y1 in pixels; None for a face that came already cropped.
+        score: the detector's, in [0, 1]; None for a cropped face.
+        landmarks: (5, 2) float32 in pixels, as ``facezoo.labels.FIVE_LANDMARKS``, or None.
+        crop: the face as the networks saw it, (H, W, 3) uint8 RGB, or None where nothing was cut out.
+        embeddings: by view.
+        emotions: probabilities of seven emotions.
+        pose: head pose in degrees.
+        pictures: faces made from this one, by name ("neutral", "mean_face").
+    """
+
+    box: np.ndarray | None
+    score: float | None
+    landmarks: np.ndarray | None = None
+    crop: np.ndarray | None = field(default=None, metadata={"picture": True})
+    embeddings: Mapping[str, Embedding] = field(default_factory=dict)
+    emotions: Scores | None = None
+    pose: Pose | None = None
+    pictures: Mapping[str, Picture] = field(default_factory=dict, metadata={"picture": True})
+
+
+@dataclass(frozen=True, slots=True)
+class ImageResult(_Record):
+    """All faces of one picture, best first.
+
+    Attributes:
+        source: path or a short description of what was given.
+        faces: may be empty: no face is not an error.
+        size: width and height in pixels; None if the picture could not be read.
+        frame: index in a video, else None.
+        time: seconds from the start of a video, else None.
+        error: why nothing could be said (``on_error="record"``), else None.
+    """
+
+    source: str
+    faces: tuple[Face, ...] = ()
+    size: tuple[int, int] | None = None
+    frame: int | None = None
+    time: float | None = None
+    error: str | None = None
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One flat dictionary per face: source, frame, time, face, box, score, then what was computed."""
+        head = {"source": self.source, "frame": self.frame, "time": self.time, "error": self.error}
+        return [{**head, **_row(index, face)} for index, face in enumerate(self.faces)] or [{**head, "face": None}]
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """``rows`` as a table. Raises InputError where pandas is not installed."""
+        return table([self])
+
+
+def _row(index: int, face: Face) -> dict[str, Any]:
+    row: dict[str, Any] = {"face": index}
+    row |= {
+        k: (float(v) if face.box is not None else None) for k, v in zip(("x0", "y0", "x1", "y1"), _four(face.box), strict=True)
+    }
+    row["score"] = face.score
+    for view, embedding in face.embeddings.items():
+        row[view] = embedding.values
+        row[f"{view}_space"] = embedding.space_id
+    if face.emotions:
+        row["emotion"] = face.emotions.label
+        row |= {f"p_{label}": p for label, p in face.emotions.probabilities.items()}
+    if face.pose:
+        row |= {"yaw": face.pose.yaw, "pitch": face.pose.pitch, "roll": face.pose.roll}
+    return row
+
+
+def _four(box: np.ndarray | None) -> Iterable[float]:
+    return (0.0, 0.0, 0.0, 0.0) if box is None else (float(v) for v in box)
+
+
+def table(results: Iterable[ImageResult]) -> pandas.DataFrame:
+    """A data frame with one row per face; ``frame.attrs["spaces"]`` maps each view to its space.
+
+    Raises:
+        InputError: pandas is not installed.
+    """
+    try:
+        import pandas
+    except ImportError as error:
+        raise InputError("Tables need pandas: pip install 'facezoo[table]'.") from error
+    results = list(results)
+    frame = pandas.DataFrame([row for result in results for row in result.rows()])
+    frame.attrs["spaces"] = {v: e.space_id for r in results for f in r.faces for v, e in f.embeddings.items()}
+    return frame
+
+
+@dataclass(frozen=True, slots=True)
+class Verification(_Record):
+    """Whether two pictures show the same person.
+
+    Attributes:
+        similarity: cosine of the two identity embeddings, in [-1, 1].
+        same: the answer at ``threshold``; None where no threshold was measured for the encoder.
+        threshold: similarity from which two faces count as the same, or None.
+        false_accept_rate: measured share of different people above the threshold, or None.
+        first: the face used of the first picture.
+        second: the face used of the second.
+    """
+
+    similarity: float
+    same: bool | None
+    threshold: float | None
+    false_accept_rate: float | None
+    first: Face
+    second: Face
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison(_Record):
+    """Similarity of two embeddings of one space.
+
+    Attributes:
+        similarity: cosine in [-1, 1].
+        distance: Euclidean.
+        space_id: the space both are of.
+    """
+
+    similarity: float
+    distance: float
+    space_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report(_Record):
+    """One row per slot of a pipeline: {slot, model, device, dtype, source, license, space}."""
+
+    rows: tuple[Mapping[str, Any], ...]
+
+    def __str__(self) -> str:
+        from rich.console import Console
+        from rich.table import Table
+
+        grid = Table(box=None, pad_edge=False)
+        keys = list(self.rows[0]) if self.rows else []
+        for key in keys:
+            grid.add_column(key, overflow="fold")
+        for row in self.rows:
+            grid.add_row(*(str(row[key] if row[key] is not None else "–") for key in keys))
+        console = Console(width=140, file=io.StringIO(), color_system=None)
+        console.print(grid)
+        return console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
