@@ -1,0 +1,329 @@
+"""Where it all meets: names to components, names to pipelines, checkpoints to component directories."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from facezoo import hub, publish, weights
+from facezoo.components import Component, Provenance
+from facezoo.devices import compile_networks, resolve_device, resolve_dtype
+from facezoo.errors import IncompatibleError, InputError, UnknownNameError, WeightsError
+from facezoo.pipelines import FacePipeline, Pipeline, Together
+from facezoo.plugins import discover
+from facezoo.registry import ModelEntry, load_registry
+from facezoo.results import Comparison, Embedding
+from facezoo.sources import AuthorSource, DirReference, HubReference
+from facezoo.specs import ComponentSpec, PipelineSpec, resolve
+from facezoo.tasks import FaceVerification, cosine
+
+push = publish.push
+save = weights.save
+
+
+def load(
+    name: str,
+    *,
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "float32",
+    compile: bool = False,
+    trainable: bool = False,
+) -> Component:
+    """A component with the right weights, in eval mode.
+
+    Args:
+        name: an id of ``facezoo list``, ``plugin:id``, ``hub:org/name@<commit>`` or ``dir:/path``.
+        device: "auto" (cuda, mps, cpu), "cpu", "cuda", "cuda:1", "mps".
+        dtype: what the networks compute in: "float32", "bfloat16", "float16". In and out it is always float32.
+        compile: compile the networks when they first run.
+        trainable: gradients on and train mode, except for frozen parts.
+
+    Raises:
+        UnknownNameError: nothing has the name.
+        WeightsUnavailableError: the weights are not here; says how to get them.
+        WeightsError: the weights are damaged or do not fit.
+        DeviceError: the device or a compiler is not there.
+    """
+    target, kind = resolve_device(device), resolve_dtype(dtype)
+    if trainable and (compile or kind != torch.float32):
+        raise InputError("trainable=True loads float32 and not compiled; cast with autocast, compile in the training loop.")
+    component = fetch(name)
+    component.to(target, kind)
+    component.trainable_(trainable)
+    if compile:
+        compile_networks(component, target)
+    return component
+
+
+def fetch(name: str) -> Component:
+    """The component of a name on CPU, in float32."""
+    reference = hub.reference(name)
+    if isinstance(reference, DirReference):
+        return _built(reference.path, name, f"dir:{reference.path}", {})
+    if isinstance(reference, HubReference):
+        return _built(hub.fetch_directory(reference, reference.label), name, reference.label, {})
+    entry = load_registry().model(name)
+    located = hub.locate(entry)
+    license = entry.license.model_dump()
+    spec = spec_of(entry)
+    if located.path is None:  # weights inside a dependency
+        component = weights.create(spec, resolve(spec.config, f"component {spec.arch}")())
+    elif located.path.is_file():  # a foreign file that the component reads itself
+        component = weights.create(spec, resolve(spec.config, f"component {spec.arch}")())
+        component.load_file(located.path)  # pyright: ignore[reportCallIssue]
+    else:
+        return _built(located.path, entry.id, located.source, license, spec)
+    component.provenance = Provenance(entry.id, located.source, license)
+    return component.eval()
+
+
+def spec_of(entry: ModelEntry) -> ComponentSpec:
+    """The architecture of a registry entry. Raises UnknownNameError if no plugin offers it."""
+    plugins = discover()
+    own = [s for s in plugins.all(ComponentSpec) if s.arch == entry.arch and s.plugin == entry.plugin]
+    try:
+        return own[0] if own else plugins.get(ComponentSpec, entry.arch)
+    except UnknownNameError as error:
+        raise UnknownNameError(f"{entry.id} needs the architecture {entry.arch!r}. {error}") from error
+
+
+def _built(path: Path, name: str, source: str, license: Mapping[str, str], spec: ComponentSpec | None = None) -> Component:
+    stored = weights.read_directory(path)
+    component = weights.build(spec or discover().get(ComponentSpec, stored.manifest.arch), stored)
+    component.provenance = Provenance(name, source, license, stored.sha256)
+    return component
+
+
+def pipeline(
+    name: str | Sequence[str],
+    *,
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "float32",
+    compile: bool = False,
+    **slots: str | Component,
+) -> Any:
+    """A task with its components; a list of names runs several tasks over one detection.
+
+    Args:
+        name: one of ``list_pipelines()``, or several.
+        device: as ``load``.
+        dtype: as ``load``.
+        compile: as ``load``.
+        **slots: a component or its id, in place of the registry's default for that slot.
+
+    Raises:
+        UnknownNameError: no such pipeline, slot or model.
+        IncompatibleError: a component that does not do what its slot needs.
+    """
+    names = [name] if isinstance(name, str) else list(name)
+    if not names:
+        raise InputError("pipeline() needs the name of at least one task.")
+    specs = [discover().get(PipelineSpec, each) for each in names]
+    known = {slot for spec in specs for slot in spec.slots}
+    if odd := sorted(set(slots) - known):
+        raise UnknownNameError(f"{' + '.join(names)} has no slot {', '.join(odd)}; its slots are {', '.join(sorted(known))}.")
+    loaded: dict[str, Component] = {}
+
+    def component(value: str | Component) -> Component:
+        if isinstance(value, Component):
+            return value
+        if value not in loaded:
+            loaded[value] = load(value, device=device, dtype=dtype, compile=compile)
+        return loaded[value]
+
+    parts = []
+    for spec in specs:
+        chosen = {slot: slots[slot] if slot in slots else default_for(spec, slot) for slot in spec.slots}
+        made: Pipeline = resolve(spec.target, f"pipeline {spec.name}")(spec, {s: component(v) for s, v in chosen.items()})
+        if isinstance(made, FaceVerification):
+            made.threshold, made.false_accept_rate = measured_threshold(made.encoder)
+        parts.append(made)
+    if isinstance(name, str):
+        return parts[0]
+    alone = [part.spec.name for part in parts if not isinstance(part, FacePipeline) or isinstance(part, FaceVerification)]
+    if alone:
+        raise IncompatibleError(f"{', '.join(alone)} takes more than one picture at a time, so it runs on its own.")
+    return Together(parts)
+
+
+def default_for(spec: PipelineSpec, slot: str) -> str:
+    """The registry's component for a slot. Raises UnknownNameError where it names none."""
+    entries = [entry for entry in load_registry().pipelines if entry.name == spec.name]
+    for entry in sorted(entries, key=lambda e: e.plugin != spec.plugin):
+        if slot in entry.slots:
+            return entry.slots[slot]
+    raise UnknownNameError(
+        f"No model is registered for the slot {slot!r} ({spec.slots[slot]}) of {spec.name}: "
+        f"name one, pipeline({spec.name!r}, {slot}=…). `facezoo list` shows what there is."
+    )
+
+
+def measured_threshold(encoder: Component) -> tuple[float | None, float | None]:
+    """Similarity threshold and false-accept rate that the encoder's registry entry states as measured, or two Nones."""
+    if encoder.provenance is None:
+        return None, None
+    for entry in load_registry().models:
+        if encoder.provenance.id in (entry.id, f"{entry.plugin}:{entry.id}"):
+            for metric in entry.metrics:
+                if metric.task == "face-verification" and metric.metric == "false_accept_rate" and metric.threshold is not None:
+                    return metric.threshold, metric.value
+    return None, None
+
+
+def compare(a: Embedding, b: Embedding) -> Comparison:
+    """How similar two embeddings are.
+
+    Raises:
+        IncompatibleError: they are of different spaces, or of none.
+    """
+    for one in (a, b):
+        if not isinstance(one, Embedding):
+            raise InputError(f"compare() takes embeddings of a result (face.embeddings[view]), not {type(one).__name__}.")
+    if a.space_id is None or a.space_id != b.space_id:
+        raise IncompatibleError(
+            f"These embeddings cannot be compared: one is of {a.model}, view {a.view} (space {a.space_id}), the other of "
+            f"{b.model}, view {b.view} (space {b.space_id}). Compute both with {a.model}, view {a.view}."
+        )
+    return Comparison(cosine(a.values, b.values), float(np.linalg.norm(a.values - b.values)), a.space_id)
+
+
+def convert(
+    format: str, checkpoint: str | Path, output: str | Path, config: Mapping[str, Any] | None = None
+) -> tuple[Path, tuple[str, ...]]:
+    """Turns a foreign checkpoint into a component directory: whole, or nothing is written.
+
+    Returns:
+        The directory, and what a user should know of the conversion, line by line.
+
+    Raises:
+        UnknownNameError: no plugin converts that format.
+        WeightsError: the file is damaged, wants to run code, or is of another method.
+    """
+    spec = converter_spec(format)
+    component, report = _converted(spec, format, Path(checkpoint), config or {})
+    card = (
+        f"# {spec.arch}\n\nConverted by facezoo from a `{format}` file.\n\n" + "\n".join(f"- {line}" for line in report) + "\n"
+    )
+    return weights.save(component, output, card=card), report
+
+
+def converter_spec(format: str) -> ComponentSpec:
+    """The architecture that a foreign format belongs to. Raises UnknownNameError."""
+    table = {name: spec for spec in discover().all(ComponentSpec) for name in spec.converters}
+    if format not in table:
+        raise UnknownNameError(
+            f"No plugin converts the format {format!r}; there are {', '.join(sorted(table))}.{discover().hint(format, table)}"
+        )
+    return table[format]
+
+
+def _converted(spec: ComponentSpec, format: str, path: Path, config: Mapping[str, Any]) -> tuple[Component, tuple[str, ...]]:
+    made: weights.Converted = resolve(spec.converters[format], f"converter {format}")(path, config)
+    component = weights.create(spec, made.config)
+    if made.tensors:
+        weights.fill(component, made.tensors, str(path))
+    else:
+        component.load_file(path)  # pyright: ignore[reportCallIssue]
+    return component.eval(), made.report
+
+
+def import_weights(name: str, file: str | Path) -> tuple[Path, tuple[str, ...]]:
+    """Makes an authors' file usable under its id, offline, for good: ``facezoo import ID FILE``.
+
+    Returns:
+        The directory in the local store, and the converter's report.
+
+    Raises:
+        UnknownNameError: no such id, or one that is not imported by hand.
+        WeightsError: the file is not what it should be; nothing is stored.
+    """
+    entry = load_registry().model(name)
+    source = next((s for s in entry.sources if isinstance(s, AuthorSource)), None)
+    if source is None:
+        raise UnknownNameError(f"{entry.id} is not imported from a file: {entry.note or 'load it by its name'}.")
+    spec = spec_of(entry)
+    component, report = _converted(spec, source.format, Path(file), source.config)
+    card = (
+        f"# {entry.id}\n\n{entry.summary}\n\nImported from `{Path(file).name}` "
+        f"(sha256 {weights.sha256_of(Path(file))}), published by its authors: {source.url}\n\n{source.note}\n\n"
+        f"Licence of the weights: {entry.license.weights}.\n\n" + "\n".join(f"- {line}" for line in report) + "\n"
+    )
+    with tempfile.TemporaryDirectory(prefix="facezoo-import-") as scratch:
+        directory = weights.save(component, Path(scratch) / "component", card=card)
+        origin = {"file": Path(file).name, "sha256": weights.sha256_of(Path(file)), "url": source.url, "format": source.format}
+        return hub.install(entry.key, directory, origin), report
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """How far one output is from the stored one on this machine.
+
+    Attributes:
+        device: where it was computed.
+        dtype: of the networks.
+        output: method or view.
+        error: relative error, ‖a-b‖ / ‖b‖.
+        tolerance: largest error that passes.
+    """
+
+    device: str
+    dtype: str
+    output: str
+    error: float
+    tolerance: float
+
+    @property
+    def passed(self) -> bool:
+        return self.error <= self.tolerance
+
+
+def verify(name: str, *, devices: Sequence[str] | None = None, dtypes: Sequence[str] | None = None) -> list[Verified]:
+    """Checks the stored hashes, then recomputes the golden outputs on this machine's devices and dtypes.
+
+    Raises:
+        WeightsError: a file is not what was stored, or there are no golden outputs.
+    """
+    devices = list(devices or (["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]))
+    dtypes = list(dtypes or ("float32", "bfloat16"))
+    directory = directory_of(name)
+    if directory is None:
+        raise WeightsError(f"{name} has no files of its own (its weights are inside a dependency); nothing to verify.")
+    reference = hub.reference(name)
+    if not isinstance(reference, DirReference):
+        hub.verify(reference.label if reference else load_registry().model(name).key)
+    inputs, expected, tolerances = weights.read_golden(directory)
+    rows = []
+    for device in devices:
+        for dtype in dtypes:
+            component = load(name, device=device, dtype=dtype)
+            with torch.inference_mode():
+                outputs = component.golden_outputs({k: v.to(resolve_device(device)) for k, v in inputs.items()})
+            for output, wanted in expected.items():
+                error = relative_error(outputs[output].cpu().float(), wanted)
+                rows.append(Verified(device, dtype, output, error, tolerances[dtype]))
+    return rows
+
+
+def relative_error(given: torch.Tensor, wanted: torch.Tensor) -> float:
+    """‖given - wanted‖ / ‖wanted‖; infinite for other shapes, the plain norm where ``wanted`` is zero."""
+    if given.shape != wanted.shape:
+        return float("inf")
+    scale = float(wanted.norm())
+    return float((given - wanted).norm()) / (scale or 1.0)
+
+
+def directory_of(name: str) -> Path | None:
+    """The component directory behind a name, or None where a dependency carries the weights."""
+    reference = hub.reference(name)
+    if isinstance(reference, DirReference):
+        return reference.path
+    if isinstance(reference, HubReference):
+        return hub.fetch_directory(reference, reference.label)
+    path = hub.locate(load_registry().model(name)).path
+    return path if path is not None and path.is_dir() else None

@@ -1,0 +1,264 @@
+"""Pipelines: pictures in, results out. Detection once, one crop per geometry, networks in micro-batches.
+
+``Pipeline`` owns the slots. ``FacePipeline`` adds the walk from pictures to faces; a task only says what to compute
+for a batch of faces (``annotate``), so several tasks can share one detection (``Together``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from facezoo import video
+from facezoo.batches import (
+    Cut,
+    FaceBatch,
+    Options,
+    Shot,
+    count_of,
+    gather,
+    in_portions,
+    is_single,
+    make_options,
+    own_detections,
+    progress,
+    select,
+    shots_of,
+    whole_face,
+)
+from facezoo.components import Component, Detections, Detector, Encoder, Manipulator, describe
+from facezoo.contracts import BoxReference
+from facezoo.errors import IncompatibleError
+from facezoo.results import Face, ImageResult, Report
+from facezoo.specs import PipelineSpec
+
+
+class Pipeline:
+    """A task with its components in named slots.
+
+    Attributes:
+        spec: name, slots and requirements.
+        slots: {slot: component}; also reached as attributes (``pipe.encoder``).
+    """
+
+    def __init__(self, spec: PipelineSpec, slots: Mapping[str, Component]) -> None:
+        self.spec = spec
+        self.slots = dict(slots)
+        for slot, requirement in spec.slots.items():
+            if slot not in self.slots:
+                raise IncompatibleError(f"{spec.name} needs a component for its slot {slot!r} ({requirement}).")
+            require(self.slots[slot], requirement, f"slot {slot!r} of {spec.name}")
+        self.prepare()
+
+    def prepare(self) -> None:
+        """For subclasses: look at the slots once, and refuse what does not fit together."""
+
+    def __getattr__(self, name: str) -> Any:
+        slots = self.__dict__.get("slots", {})
+        if name in slots:
+            return slots[name]
+        raise AttributeError(f"{type(self).__name__} has no {name!r}; its slots are {', '.join(slots) or 'none'}")
+
+    def report(self) -> Report:
+        """Model, device, dtype, source, licence of the weights and spaces of every slot."""
+        return Report(tuple({"slot": slot, **facts(component)} for slot, component in self.slots.items()))
+
+
+def facts(component: Component) -> dict[str, Any]:
+    """A component's row in a report."""
+    origin = component.provenance
+    spaces = {n: v.space_id for n, v in component.views.items()} if isinstance(component, Encoder) else {}
+    return {
+        "model": describe(component),
+        "device": str(component.device),
+        "dtype": str(component.dtype).removeprefix("torch."),
+        "weights": origin.source if origin else "untrained",
+        "license": origin.license.get("weights", "unknown") if origin else None,
+        "spaces": ", ".join(f"{name} {space}" for name, space in spaces.items()) or None,
+    }
+
+
+def require(component: Component, requirement: str, place: str) -> None:
+    """Raises IncompatibleError if a component does not do what a slot needs."""
+    kind, _, detail = requirement.partition(":")
+    kinds = component.spec.kinds if component.spec else ()
+    name = describe(component)
+    if kind not in kinds:
+        raise IncompatibleError(
+            f"{name} does not fit {place}: it is {' and '.join(kinds) or 'nothing'}, needed is {requirement}."
+        )
+    if kind == "encoder" and detail and isinstance(component, Encoder):
+        view_of(component, detail, place)
+    if kind == "manipulator" and detail and (not isinstance(component, Manipulator) or detail not in component.verbs):
+        raise IncompatibleError(f"{name} does not fit {place}: it has no verb {detail!r}.")
+    if kind in ("classifier", "head") and not (component.labels or component.units):
+        raise IncompatibleError(f"{name} does not fit {place}: it does not say what its outputs are.")
+
+
+def view_of(encoder: Encoder, role: str, place: str) -> str:
+    """The first view of a role, or the view of that name. Raises IncompatibleError."""
+    for name, view in encoder.view_table().items():
+        if role in (name, view.role):
+            return name
+    views = ", ".join(f"{n} ({v.role})" for n, v in encoder.view_table().items())
+    raise IncompatibleError(f"{describe(encoder)} does not fit {place}: no view is about {role}; it has {views}.")
+
+
+class DetectingPipeline(Pipeline):
+    """A pipeline with a slot ``detector``."""
+
+    def detect(self, shots: Sequence[Shot], options: Options) -> list[Shot]:
+        """The shots with the detections that the options leave, best first."""
+        todo = [shot for shot in shots if shot.image is not None and shot.detections is None]
+        detector: Detector = self.slots["detector"]  # pyright: ignore[reportAssignmentType]
+        pictures = [shot.image for shot in todo if shot.image is not None]
+        found = iter(detector.detect(pictures, options.min_score) if pictures else [])
+        waiting = {id(shot) for shot in todo}
+        filled = [dataclasses.replace(shot, detections=next(found)) if id(shot) in waiting else shot for shot in shots]
+        return [
+            dataclasses.replace(s, detections=select(s.detections, options)) if s.detections is not None else s for s in filled
+        ]
+
+    def cut_faces(self, shots: Sequence[Shot], options: Options, component: Component) -> list[Cut | None]:
+        """For every picture its best (or largest) face as the component's contract says, or None where there is none."""
+        if options.cropped:
+            size = component.contract.size if component.contract else (1, 1)
+            return [Cut(s.image, whole_face(s.image, size).to(component.device)) for s in shots if s.image is not None]
+        found = self.detect(shots, dataclasses.replace(options, max_faces=1))
+        batch = FaceBatch([s for s in found if s.detections], self.slots["detector"].box_reference)  # pyright: ignore[reportAttributeAccessIssue]
+        if not batch.count:
+            return [None] * len(found)
+        pairs = iter(zip(batch.faces_for(component), batch.matrices_for(component), strict=True))
+        return [Cut(s.image, *next(pairs)) if s.detections and s.image is not None else None for s in found]
+
+
+class FacePipeline(DetectingPipeline):
+    """A pipeline whose result is one ``ImageResult`` per picture."""
+
+    def annotate(self, batch: FaceBatch) -> list[dict[str, Any]]:
+        """For every face of the batch, fields of ``facezoo.results.Face``. Runs without gradients."""
+        raise NotImplementedError
+
+    def __call__(self, x: Any, *, boxes: Any = None, landmarks: Any = None, **options: Any) -> Any:
+        """Results for pictures.
+
+        Args:
+            x: one picture: path, bytes, ``PIL.Image``, (H, W, 3) uint8 array or (3, H, W) tensor; or a folder, a list
+                or an iterable of pictures.
+            boxes: own boxes instead of the detector's, (N, 4) xyxy pixels for one picture, a list of them for several;
+                drawn as the pipeline's detector draws them.
+            landmarks: (N, 5, 2) pixels, to go with ``boxes``.
+            **options: as ``Options``: batch_size, max_faces, min_score, largest, on_error, cropped.
+
+        Returns:
+            ``ImageResult`` for one picture, else a list of them in order.
+
+        Raises:
+            InputError: a picture that cannot be used (unless ``on_error="record"``), or an unknown option.
+            IncompatibleError: a crop that needs landmarks which the detector does not give.
+        """
+        chosen = make_options(options)
+        single = is_single(x)
+        pictures = [x] if single else gather(x)
+        given = own_detections(boxes, landmarks, single)
+        results = list(self._walk(shots_of(pictures, chosen, given), chosen, total=count_of(pictures)))
+        return results[0] if single else results
+
+    def stream(self, pictures: Iterable[Any], **options: Any) -> Iterator[ImageResult]:
+        """Like a call with an iterable, in constant memory: one result at a time, in order."""
+        chosen = make_options(options)
+        return self._walk(shots_of(gather(pictures), chosen, None), chosen)
+
+    def video(self, path: str | Path, **options: Any) -> Iterator[ImageResult]:
+        """One result per frame, with ``frame`` and ``time``, in constant memory. Raises InputError."""
+        chosen = make_options(options)
+        name = str(path)
+        shots = (Shot(name, frame.image, frame=frame.index, time=frame.time) for frame in video.frames(path))
+        return self._walk(shots, chosen, total=video.probe(path).frames)
+
+    def _walk(self, shots: Iterable[Shot], options: Options, total: int | None = None) -> Iterator[ImageResult]:
+        iterator = iter(shots)
+        with progress(self.spec.name, total) as advance:
+            while chunk := list(itertools.islice(iterator, options.batch_size)):
+                yield from self._chunk(chunk, options)
+                advance(len(chunk))
+
+    @torch.inference_mode()
+    def _chunk(self, shots: list[Shot], options: Options) -> list[ImageResult]:
+        if options.cropped:
+            return self._cropped(shots, options)
+        shots = self.detect(shots, options)
+        found = [shot for shot in shots if shot.detections is not None and len(shot.detections)]
+        faces = iter(self._faces(found, options))
+        results = []
+        for shot in shots:
+            own = tuple(itertools.islice(faces, len(shot.detections or ())))
+            size = (shot.image.shape[1], shot.image.shape[0]) if shot.image is not None else None
+            results.append(ImageResult(shot.source, own, size, shot.frame, shot.time, shot.error))
+        return results
+
+    def _faces(self, shots: list[Shot], options: Options) -> list[Face]:
+        """Faces of all shots in order; the networks see at most ``batch_size`` at once."""
+        reference = self.slots["detector"].box_reference  # pyright: ignore[reportAttributeAccessIssue]
+        faces: list[Face] = []
+        for part in in_portions(shots, options.batch_size):
+            batch = FaceBatch(part, reference)
+            fields = self.annotate(batch)
+            rows = [(shot.detections, i) for shot in part if shot.detections for i in range(len(shot.detections))]
+            for (detections, index), extra, crop in zip(rows, fields, batch.shown(), strict=True):
+                faces.append(_face(detections, index, crop, extra))  # noqa: PERF401
+        return faces
+
+    def _cropped(self, shots: list[Shot], options: Options) -> list[ImageResult]:
+        pictures = {i: s.image for i, s in enumerate(shots) if s.image is not None}
+        faces: dict[int, Face] = {}
+        if pictures:
+            contract = next((c.contract for c in self.slots.values() if c.contract is not None), None)
+            if contract is None:
+                raise IncompatibleError(f"{self.spec.name} looks for faces; already cropped ones have nothing to find.")
+            stack = torch.stack([whole_face(image, contract.size) for image in pictures.values()])
+            batch = FaceBatch([], BoxReference(length=1.0), stack)
+            for index, extra, crop in zip(pictures, self.annotate(batch), batch.shown(), strict=True):
+                faces[index] = Face(None, None, None, **{"crop": crop, **extra})
+        return [
+            ImageResult(
+                s.source,
+                (faces[i],) if i in faces else (),
+                s.image.shape[1::-1] if s.image is not None else None,
+                error=s.error,
+            )
+            for i, s in enumerate(shots)
+        ]
+
+
+def _face(detections: Detections, index: int, crop: np.ndarray | None, extra: Mapping[str, Any]) -> Face:
+    points = detections.landmarks[index] if detections.landmarks is not None else None
+    return Face(detections.boxes[index], float(detections.scores[index]), points, **{"crop": crop, **extra})
+
+
+class Together(FacePipeline):
+    """Several tasks over one detection: each face carries what every one of them found."""
+
+    def __init__(self, parts: Sequence[FacePipeline]) -> None:
+        self.parts = tuple(parts)
+        slots = {f"{part.spec.name}.{slot}": c for part in parts for slot, c in part.slots.items() if slot != "detector"}
+        slots["detector"] = parts[0].slots["detector"]
+        spec = PipelineSpec(
+            name="+".join(part.spec.name for part in parts), target="", slots={"detector": "detector"}, summary="several tasks"
+        )
+        super().__init__(spec, slots)
+
+    def annotate(self, batch: FaceBatch) -> list[dict[str, Any]]:
+        merged: list[dict[str, Any]] = [{} for _ in range(batch.count)]
+        for part in self.parts:
+            for fields, extra in zip(merged, part.annotate(batch), strict=True):
+                for key, value in extra.items():
+                    both = isinstance(value, Mapping) and isinstance(fields.get(key), Mapping)
+                    fields[key] = {**fields[key], **value} if both else value
+        return merged

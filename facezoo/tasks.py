@@ -1,0 +1,132 @@
+"""The tasks that belong to no plugin: each says what to compute for a batch of faces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from facezoo.batches import FaceBatch
+from facezoo.components import Classifier, Encoder, Head, describe
+from facezoo.errors import IncompatibleError, InputError
+from facezoo.labels import SEVEN_EMOTIONS
+from facezoo.pipelines import FacePipeline, view_of
+from facezoo.results import Embedding, Face, ImageResult, Pose, Scores, Verification
+
+
+class FaceDetection(FacePipeline):
+    """Boxes, scores and landmarks."""
+
+    def annotate(self, batch: FaceBatch) -> list[dict[str, Any]]:
+        return [{} for _ in range(batch.count)]
+
+
+class _Embedding(FacePipeline):
+    role: str
+
+    def prepare(self) -> None:
+        self.view = view_of(self.encoder, self.role, self.spec.name)
+
+    def annotate(self, batch: FaceBatch) -> list[dict[str, Any]]:
+        encoder: Encoder = self.encoder
+        values = encoder.encode(batch.faces_for(encoder), self.view).cpu().numpy()
+        space, model = encoder.views[self.view].space_id, describe(encoder)
+        return [{"embeddings": {self.view: Embedding(row.copy(), space, self.view, model)}} for row in values]
+
+
+class IdentityEmbedding(_Embedding):
+    """A vector per face that tells who it is."""
+
+    role = "identity"
+
+
+class ExpressionEmbedding(_Embedding):
+    """A vector per face that tells its expression."""
+
+    role = "expression"
+
+
+class FaceVerification(IdentityEmbedding):
+    """Do two pictures show the same person? ``pipe(a, b) -> Verification``; the largest face of each counts.
+
+    The threshold is the one measured for the encoder, with its false-accept rate, as its registry entry states;
+    without one only the similarity is given and ``same`` is None.
+    """
+
+    threshold: float | None = None
+    false_accept_rate: float | None = None
+
+    def __call__(self, x: Any, other: Any = None, **options: Any) -> Any:
+        """Compares two pictures.
+
+        Raises:
+            InputError: only one picture, a picture that cannot be read, or one without a face.
+        """
+        if other is None:
+            raise InputError("face-verification compares two pictures: pipe(a, b).")
+        if not options.get("cropped"):
+            options.setdefault("largest", True)
+        results = super().__call__([x, other], **options)
+        first, second = (self._one(result) for result in results)
+        similarity = cosine(first.embeddings[self.view].values, second.embeddings[self.view].values)
+        same = None if self.threshold is None else similarity >= self.threshold
+        return Verification(similarity, same, self.threshold, self.false_accept_rate, first, second)
+
+    def _one(self, result: ImageResult) -> Face:
+        if not result.faces:
+            raise InputError(f"No face was found in {result.source}; try another detector or a lower min_score.")
+        return result.faces[0]
+
+
+class EmotionRecognition(FacePipeline):
+    """Probabilities of seven emotions per face."""
+
+    def prepare(self) -> None:
+        labels = self.classifier.labels or ()
+        if set(labels) - set(SEVEN_EMOTIONS):
+            odd = ", ".join(sorted(set(labels) - set(SEVEN_EMOTIONS)))
+            raise IncompatibleError(f"{describe(self.classifier)} knows {odd}, which {self.spec.name} does not.")
+
+    def annotate(self, batch: FaceBatch) -> list[dict[str, Any]]:
+        classifier: Classifier = self.classifier
+        probabilities = classifier(batch.faces_for(classifier)).float().softmax(dim=1).cpu().numpy()
+        labels = [str(label) for label in classifier.labels or ()]
+        return [{"emotions": Scores(dict(zip(labels, map(float, row), strict=True)))} for row in probabilities]
+
+
+class HeadPose(FacePipeline):
+    """Yaw, pitch and roll in degrees, by a head on an encoder's view."""
+
+    def prepare(self) -> None:
+        head: Head = self.head
+        if tuple(head.labels or ()) != ("yaw", "pitch", "roll") or head.units != "degrees":
+            raise IncompatibleError(f"{describe(head)} gives {head.labels} in {head.units}, not yaw, pitch, roll in degrees.")
+        fits(head, self.encoder)
+
+    def annotate(self, batch: FaceBatch) -> list[dict[str, Any]]:
+        encoder: Encoder = self.encoder
+        code = encoder.encode(batch.faces_for(encoder), self.head.requires.view)
+        with torch.inference_mode():
+            values = self.head(code).float().cpu().numpy()
+        return [{"pose": Pose(*map(float, row))} for row in values]
+
+
+def fits(head: Head, encoder: Encoder) -> None:
+    """Raises IncompatibleError unless the head was trained on this very space; names the one that fits."""
+    wanted = head.requires
+    if wanted is None:
+        raise IncompatibleError(f"{describe(head)} does not say on which encoder it was trained.")
+    view = encoder.views.get(wanted.view)
+    if view is None or view.space_id != wanted.space_id:
+        given = view.space_id if view else "no such view"
+        raise IncompatibleError(
+            f"{describe(head)} was trained on {wanted.encoder}, view {wanted.view} (space {wanted.space_id}); "
+            f"{describe(encoder)} gives {given}. Use encoder={wanted.encoder!r}."
+        )
+
+
+def cosine(a: np.ndarray, b: np.ndarray) -> float:
+    """Cosine of two vectors, in [-1, 1]; 0 if one is zero."""
+    scale = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float(np.clip(float(np.dot(a, b)) / scale, -1.0, 1.0)) if scale else 0.0
