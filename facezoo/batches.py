@@ -115,10 +115,10 @@ class FaceBatch:
         """(N, 2, 3) float64: crop coordinates in [0, 1] to pixels of each face's picture."""
         if component.contract is None or self._faces is not None:
             raise IncompatibleError("Faces that came already cropped have no place in a picture.")
-        key = component.contract.crop.model_dump_json()
+        key = f"{component.contract.crop.model_dump_json()} {component.contract.size}"
         if key not in self._matrices:
-            crop = component.contract.crop
-            parts = [crops.matrices(crop, shot.detections, self._reference) for shot in self._shots if shot.detections]
+            crop, size = component.contract.crop, component.contract.size
+            parts = [crops.matrices(crop, s.detections, self._reference, size) for s in self._shots if s.detections]
             self._matrices[key] = np.concatenate(parts) if parts else np.zeros((0, 2, 3))
         return self._matrices[key]
 
@@ -248,7 +248,8 @@ def whole_face(image: np.ndarray, size: tuple[int, int]) -> Tensor:
 @contextlib.contextmanager
 def progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """A progress bar on a terminal's standard error for more than a handful of pictures; nothing in a pipe."""
-    if not sys.stderr.isatty() or (total is not None and total < 8):
+    silent = os.environ.get("HF_HUB_DISABLE_PROGRESS_BARS", "") not in ("", "0")  # one switch for these and the Hub's
+    if silent or not sys.stderr.isatty() or (total is not None and total < 8):
         yield lambda count: None
         return
     with Progress(console=Console(stderr=True), transient=True) as bar:

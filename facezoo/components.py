@@ -83,7 +83,7 @@ class Component(nn.Module):
         frozen: names of submodules that are never trained; they stay in eval mode.
     """
 
-    frozen: ClassVar[tuple[str, ...]] = ()
+    frozen: tuple[str, ...] = ()
 
     def __init__(self, config: ComponentConfig) -> None:
         super().__init__()
@@ -265,7 +265,7 @@ class Classifier(Component):
 class Manipulator(Component):
     """Faces to faces in [0, 1], by verbs: ``neutralize(faces)``, ``reenact(faces, driver)``, ``manipulate(faces, code)``."""
 
-    verbs: ClassVar[tuple[str, ...]] = ()
+    verbs: tuple[str, ...] = ()
 
     def golden_outputs(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         faces = inputs["faces"]

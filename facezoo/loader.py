@@ -224,12 +224,16 @@ def converter_spec(format: str) -> ComponentSpec:
 
 
 def _converted(spec: ComponentSpec, format: str, path: Path, config: Mapping[str, Any]) -> tuple[Component, tuple[str, ...]]:
+    """By the format's converter; a format without one is a file that the component reads itself."""
+    if format not in spec.converters:
+        component = weights.create(spec, resolve(spec.config, f"component {spec.arch}").from_values(config, f"the source of {path}"))
+        if not hasattr(component, "load_file"):
+            raise UnknownNameError(f"{spec.arch} neither converts nor reads the format {format!r}.")
+        component.load_file(path)  # pyright: ignore[reportCallIssue]
+        return component.eval(), (f"{path.name}, kept as it is",)
     made: weights.Converted = resolve(spec.converters[format], f"converter {format}")(path, config)
     component = weights.create(spec, made.config)
-    if made.tensors:
-        weights.fill(component, made.tensors, str(path))
-    else:
-        component.load_file(path)  # pyright: ignore[reportCallIssue]
+    weights.fill(component, made.tensors, str(path))
     return component.eval(), made.report
 
 

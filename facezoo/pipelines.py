@@ -10,7 +10,7 @@ import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -113,12 +113,14 @@ def view_of(encoder: Encoder, role: str, place: str) -> str:
 class DetectingPipeline(Pipeline):
     """A pipeline with a slot ``detector``."""
 
+    if TYPE_CHECKING:
+        detector: Detector
+
     def detect(self, shots: Sequence[Shot], options: Options) -> list[Shot]:
         """The shots with the detections that the options leave, best first."""
         todo = [shot for shot in shots if shot.image is not None and shot.detections is None]
-        detector: Detector = self.slots["detector"]  # pyright: ignore[reportAssignmentType]
         pictures = [shot.image for shot in todo if shot.image is not None]
-        found = iter(detector.detect(pictures, options.min_score) if pictures else [])
+        found = iter(self.detector.detect(pictures, options.min_score) if pictures else [])
         waiting = {id(shot) for shot in todo}
         filled = [dataclasses.replace(shot, detections=next(found)) if id(shot) in waiting else shot for shot in shots]
         return [
@@ -131,7 +133,7 @@ class DetectingPipeline(Pipeline):
             size = component.contract.size if component.contract else (1, 1)
             return [Cut(s.image, whole_face(s.image, size).to(component.device)) for s in shots if s.image is not None]
         found = self.detect(shots, dataclasses.replace(options, max_faces=1))
-        batch = FaceBatch([s for s in found if s.detections], self.slots["detector"].box_reference)  # pyright: ignore[reportAttributeAccessIssue]
+        batch = FaceBatch([s for s in found if s.detections], self.detector.box_reference)
         if not batch.count:
             return [None] * len(found)
         pairs = iter(zip(batch.faces_for(component), batch.matrices_for(component), strict=True))
@@ -173,7 +175,8 @@ class FacePipeline(DetectingPipeline):
     def stream(self, pictures: Iterable[Any], **options: Any) -> Iterator[ImageResult]:
         """Like a call with an iterable, in constant memory: one result at a time, in order."""
         chosen = make_options(options)
-        return self._walk(shots_of(gather(pictures), chosen, None), chosen)
+        some = gather(pictures)
+        return self._walk(shots_of(some, chosen, None), chosen, total=count_of(some))
 
     def video(self, path: str | Path, **options: Any) -> Iterator[ImageResult]:
         """One result per frame, with ``frame`` and ``time``, in constant memory. Raises InputError."""
@@ -205,7 +208,7 @@ class FacePipeline(DetectingPipeline):
 
     def _faces(self, shots: list[Shot], options: Options) -> list[Face]:
         """Faces of all shots in order; the networks see at most ``batch_size`` at once."""
-        reference = self.slots["detector"].box_reference  # pyright: ignore[reportAttributeAccessIssue]
+        reference = self.detector.box_reference
         faces: list[Face] = []
         for part in in_portions(shots, options.batch_size):
             batch = FaceBatch(part, reference)

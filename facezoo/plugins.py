@@ -129,7 +129,7 @@ def _unique(points: Iterable[EntryPoint]) -> list[EntryPoint]:
 def inspect(point: EntryPoint) -> Plugin:
     """Imports a plugin's module and runs its hooks; any failure becomes ``Plugin.error``."""
     owner = point.dist
-    facts = {
+    facts: dict[str, Any] = {
         "name": point.name,
         "module": point.value,
         "distribution": owner.name if owner else "?",
