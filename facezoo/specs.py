@@ -107,8 +107,10 @@ def resolve(target: str, wanted_by: str) -> Any:
     if not colon or not module_name or not name:
         raise PluginError(f"{wanted_by} points to {target!r}; a target is written 'package.module:Name'.")
     try:
-        return getattr(importlib.import_module(module_name), name)
-    except ImportError as error:
-        raise PluginError(f"{wanted_by} points to {target}, which does not import: {error}.") from error
+        module = importlib.import_module(module_name)
+    except Exception as error:  # a plugin's module may raise anything
+        raise PluginError(f"{wanted_by} points to {target}, which does not import: {type(error).__name__}: {error}.") from error
+    try:
+        return getattr(module, name)
     except AttributeError as error:
         raise PluginError(f"{wanted_by} points to {target}, but {module_name} has no {name!r}.") from error

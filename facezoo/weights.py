@@ -251,6 +251,8 @@ def _write(component: Component, tensors: dict[str, Tensor], directory: Path, ca
 def _replace(scratch: Path, target: Path) -> None:
     """Puts a finished directory in place; what stood there goes only once the new one stands."""
     scratch.chmod(0o755)
+    for path in scratch.iterdir():
+        path.chmod(0o644)  # safetensors writes for its owner alone
     if not target.exists():
         os.replace(scratch, target)
         return
