@@ -1,0 +1,34 @@
+"""The command ``facezoo``.
+
+    app.py        all commands in one table, plugins' commands, one place where errors are told
+    options.py    the options that commands share, in groups
+    commands.py   from a function with such groups to a command
+    screen.py     tables, notes and JSON on a terminal and in a pipe
+    listing.py    list, info, pipelines, plugins
+    doctor.py     doctor
+    storage.py    download, cache, import, convert, verify, push
+    tasks.py      run, detect, embed, compare, frontalize, transfer
+    walking.py    pictures, folders and videos through a pipeline
+    delivering.py results as a table, JSON or a file
+    sketching.py  results as pictures and videos; drawing.py draws
+    training.py   train
+    demo.py       demo; portrait.py draws its picture
+
+Modules here import torch, numpy and Pillow inside functions: listings and --help stay quick.
+"""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Runs the command line of this process."""
+    import sys
+    import warnings
+
+    try:
+        from facezoo.cli.app import app, short_warning
+
+        warnings.showwarning = short_warning
+        app(prog_name="facezoo")
+    except KeyboardInterrupt:  # before the first command began
+        sys.exit(130)

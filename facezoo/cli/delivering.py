@@ -1,0 +1,243 @@
+"""Where results go: a table on the screen, JSON, a file, or a folder of pictures."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from facezoo.cli import screen
+from facezoo.cli.options import Shared
+from facezoo.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from facezoo.results import Face, ImageResult
+
+SHOWN = 40  # rows on a terminal
+
+
+@dataclass(frozen=True)
+class Target:
+    """What ``-o`` names."""
+
+    path: Path
+    kind: Literal["table", "picture", "video", "folder"]
+
+
+def target_of(output: Path | None) -> Target | None:
+    """What an output is, by its ending.
+
+    Raises:
+        InputError: an ending that nothing here writes, or Parquet without pyarrow.
+    """
+    if output is None:
+        return None
+    from facezoo.images import is_picture, is_video
+    from facezoo.tables import FORMATS, open_table
+
+    suffix = output.suffix.lower()
+    if output.is_dir() or not suffix:
+        return Target(output, "folder")
+    if suffix in FORMATS:
+        open_table(output)  # refuses now rather than after an hour's work
+        return Target(output, "table")
+    if is_picture(output):
+        return Target(output, "picture")
+    if is_video(output):
+        return Target(output, "video")
+    raise InputError(
+        f"{output}: results go to {', '.join(FORMATS)}, to a picture, a video, or a folder (a name without an ending)."
+    )
+
+
+def deliver(results: Iterable[ImageResult], target: Target | None, shared: Shared) -> None:
+    """Sends results where they belong while they come in."""
+    counts = _Counts()
+    with ExitStack() as stack:
+        sinks: list[Callable[[ImageResult], None]] = [counts.add]
+        if target is not None and target.kind == "table":
+            from facezoo.tables import open_table
+
+            sinks.append(stack.enter_context(open_table(target.path)).add)
+        elif target is not None:
+            from facezoo.cli.sketching import Sketches
+
+            sinks.append(stack.enter_context(Sketches(target)).add)
+        if shared.json:
+            sinks.append(stack.enter_context(_JsonArray()).add)
+        elif target is None or target.kind != "table":
+            sinks.append(stack.enter_context(_Screen()).add)
+        for result in results:
+            for sink in sinks:
+                sink(result)
+    where = f" -> {target.path}" if target else ""
+    screen.note(f"{counts}{where}", shared)
+
+
+class _Counts:
+    def __init__(self) -> None:
+        self.pictures = self.frames = self.faces = self.errors = 0
+
+    def add(self, result: ImageResult) -> None:
+        self.pictures += result.frame is None
+        self.frames += result.frame is not None
+        self.faces += len(result.faces)
+        self.errors += result.error is not None
+
+    def __str__(self) -> str:
+        places = [_many(n, what) for n, what in ((self.pictures, "picture"), (self.frames, "frame")) if n]
+        text = f"{_many(self.faces, 'face')} in {' and '.join(places) or 'nothing'}"
+        return f"{text}, {self.errors} of which could not be read" if self.errors else text
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+class _JsonArray:
+    """A JSON array on standard output, a record per line."""
+
+    def __enter__(self) -> _JsonArray:
+        self.before = "[\n"
+        return self
+
+    def add(self, result: ImageResult) -> None:
+        sys.stdout.write(self.before + result.to_json())
+        self.before = ",\n"
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if kind is None:
+            screen.say("[]" if self.before == "[\n" else "\n]")
+
+
+class _Screen:
+    """A table once all results are there; on a terminal its first rows."""
+
+    def __enter__(self) -> _Screen:
+        self.rows: list[dict[str, str]] = []
+        self.left_out = 0
+        return self
+
+    def add(self, result: ImageResult) -> None:
+        if sys.stdout.isatty() and len(self.rows) >= SHOWN:
+            self.left_out += max(1, len(result.faces))
+        else:
+            self.rows += rows_of(result)
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if kind is not None or not self.rows:
+            return
+        columns = list(dict.fromkeys(name for row in self.rows for name in row))
+        screen.table(columns, [[row.get(name) for name in columns] for row in self.rows], wrap=("picture", "found"))
+        if self.left_out:
+            screen.say(f"… and {self.left_out} more; -o results.csv keeps all.")
+
+
+def rows_of(result: ImageResult) -> list[dict[str, str]]:
+    """What a person wants to see of a result: a row per face."""
+    head = {"picture": _short(result.source)} | ({"time": f"{result.time:.2f} s"} if result.time is not None else {})
+    if result.error is not None:
+        return [{**head, "face": screen.NONE, "found": result.error}]
+    if not result.faces:
+        return [{**head, "face": screen.NONE, "found": "no face"}]
+    return [{**head, "face": str(index), **_row(face)} for index, face in enumerate(result.faces)]
+
+
+def _row(face: Face) -> dict[str, str]:
+    row: dict[str, str] = {}
+    if face.box is not None:
+        x0, y0, x1, y1 = (round(float(v)) for v in face.box)
+        row |= {"x": str(x0), "y": str(y0), "size": f"{x1 - x0}x{y1 - y0}"}
+    if face.score is not None:
+        row["score"] = f"{face.score:.2f}"
+    found = [f"{view}: {len(e.values)} values, space {e.space_id or 'none'}" for view, e in face.embeddings.items()]
+    if face.emotions:
+        label = face.emotions.label
+        found.append(f"{label} {face.emotions.probabilities[label]:.0%}")
+    if face.pose:
+        found.append(f"yaw {face.pose.yaw:+.0f}°, pitch {face.pose.pitch:+.0f}°, roll {face.pose.roll:+.0f}°")
+    found += [name.replace("_", " ") for name in face.pictures]
+    return {**row, "found": "; ".join(found)} if found else row
+
+
+def _short(source: str) -> str:
+    return Path(source).name if sys.stdout.isatty() else source
+
+
+def tell(result: Any, target: Target | None, shared: Shared) -> None:
+    """The result of a pipeline on pairs and the like: a verification, a picture, a clip."""
+    from facezoo.results import Clip, Picture, Verification
+
+    if isinstance(result, Picture):
+        if target is None:
+            raise InputError("The result is a picture: say where to write it, -o result.png.")
+        result.save(target.path)
+    if shared.json:
+        screen.dump({**result.to_dict(), **({"output": str(target.path)} if target else {})})
+    elif isinstance(result, Verification):
+        _tell_verification(result)
+    elif isinstance(result, Clip):
+        missed = f"; in {result.missed} no face was found, and the last result stands still" if result.missed else ""
+        screen.say(f"{result.path}: {result.frames} frames at {result.fps:g} per second{missed}.")
+    elif isinstance(result, Picture):
+        height, width = result.pixels.shape[:2]
+        screen.say(f"{target.path if target else ''}: {width} x {height} pixels.")
+    else:
+        screen.facts(result.to_dict())
+    if target is not None and target.kind == "table":
+        _write_json(result, target.path)
+
+
+def _write_json(result: Any, path: Path) -> None:
+    if path.suffix.lower() != ".json":
+        raise InputError(f"One result for several pictures is written as .json, not {path.suffix}.")
+    part = path.with_name(f".{path.name}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part.write_text(result.to_json(indent=2) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def _tell_verification(result: Any) -> None:
+    embedding = next(iter(result.first.embeddings.values()))
+    if result.same is None:
+        answer = f"not said: nobody has measured a threshold for {embedding.model}"
+    else:
+        rate = (
+            f", at which {result.false_accept_rate:.1%} of different people pass"
+            if result.false_accept_rate is not None
+            else ""
+        )
+        answer = f"{'yes' if result.same else 'no'} (threshold {result.threshold:.3f}{rate})"
+    screen.facts({
+        "similarity": f"{result.similarity:.3f} (cosine, from -1 to 1)",
+        "same person": answer,
+        "compared": f"view {embedding.view} of {embedding.model}, space {embedding.space_id or 'none'}",
+    })  # fmt: skip
+
+
+def stems() -> Callable[[str], str]:
+    """A function that names output files after sources; equal names of different sources get -2, -3 …"""
+    given: dict[str, str] = {}
+
+    def stem(source: str) -> str:
+        if source not in given:
+            name, count = Path(source).stem or "picture", 1
+            while (candidate := name if count == 1 else f"{name}-{count}") in given.values():
+                count += 1
+            given[source] = candidate
+        return given[source]
+
+    return stem
+
+
+def crops_of(face: Face) -> Iterator[tuple[str, np.ndarray]]:
+    """A face as it was cut out, and what was made from it, by caption."""
+    if face.crop is not None:
+        yield "crop", face.crop
+    for name, picture in face.pictures.items():
+        yield name.replace("_", " "), picture.pixels
