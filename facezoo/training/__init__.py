@@ -1,0 +1,52 @@
+"""Training, shared by every recipe: ``facezoo train NAME``, or ``facezoo.training.run(...)``.
+
+A recipe brings data, networks, optimisers, losses and an export (``Recipe``); accelerate's devices and mixed
+precision, exact resumption, checkpoints, TensorBoard and the progress bar are here. Needs ``facezoo[train]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from facezoo.plugins import discover
+from facezoo.specs import RecipeSpec, resolve
+from facezoo.training.loop import parameters_of, train
+from facezoo.training.recipe import Moment, Recipe, Record, TrainingConfig
+from facezoo.training.settings import read_config
+
+__all__ = ["Moment", "Recipe", "Record", "TrainingConfig", "parameters_of", "read_config", "run", "train"]
+
+
+def run(
+    recipe: str | RecipeSpec,
+    data: str | Path,
+    output: str | Path,
+    *,
+    resume: bool = False,
+    config: str | Path | Mapping[str, Any] | None = None,
+    settings: Sequence[str] = (),
+    quiet: bool = False,
+) -> Path:
+    """Trains and returns the folder of the exported component.
+
+    Args:
+        recipe: a name as in ``facezoo train NAME`` (or ``plugin:name``), or its spec.
+        data: folder of the training data, laid out as the recipe says.
+        output: folder for checkpoints, logs and the model.
+        resume: continue the run in ``output``.
+        config: values, or a YAML file of them.
+        settings: more values as "key=value".
+        quiet: no progress bar.
+
+    Raises:
+        UnknownNameError: no such recipe.
+        InputError: values that do not fit, an output folder in use, no data folder.
+        DatasetError: data laid out in another way.
+    """
+    spec = recipe if isinstance(recipe, RecipeSpec) else discover().get(RecipeSpec, recipe)
+    kind: type[TrainingConfig] = resolve(spec.config, f"recipe {spec.name}")
+    values = read_config(kind, config, settings)
+    target: type[Recipe] = resolve(spec.target, f"recipe {spec.name}")
+    return train(spec.name, target, values, Path(data), Path(output), resume=resume, quiet=quiet)

@@ -1,0 +1,271 @@
+"""The loop every recipe shares.
+
+    output/checkpoints/    the newest few
+    output/losses.jsonl    every step
+    output/tensorboard/    curves and pictures
+    output/config.yaml     every value of the run
+    output/model/          the component directory, when the run is done
+
+A killed run continues with exactly the losses it would have had: the order of an epoch follows from
+(seed, epoch), an example from (seed, epoch, index), a step's noise from (seed, step, process), and the
+weights and the optimisers' states are in the checkpoint. There is no other state.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import yaml
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from facezoo.errors import DatasetError, DeviceError, FacezooError, InputError
+from facezoo.training import checkpoints
+from facezoo.training.average import WeightAverage
+from facezoo.training.journal import Journal
+from facezoo.training.order import ShuffledBatches, step_seed
+from facezoo.training.recipe import Moment, Recipe, Record, TrainingConfig
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+
+def train(name: str, recipe_class: type[Recipe], config: TrainingConfig, data: Path, output: Path, *,
+          resume: bool = False, quiet: bool = False) -> Path:  # fmt: skip
+    """Runs a recipe to its end and returns the folder of the exported model.
+
+    Args:
+        name: the recipe's, for the card.
+        recipe_class: built as ``recipe_class(config, data)``.
+        config: its values.
+        data: folder of the training data.
+        output: the run's folder; new or empty unless ``resume``.
+        resume: continue from the newest checkpoint (from the start where there is none).
+        quiet: no progress bar, no remarks.
+
+    Raises:
+        InputError: an output folder that holds a run, without ``resume``; other values than the run began with.
+        DatasetError: data that are missing, laid out in another way, or fewer than one batch.
+        DeviceError: a device that is not there.
+    """
+    start = _open(output, config, resume)
+    accelerator = _accelerator(config)
+    torch.manual_seed(config.seed)
+    run = _Run(name, recipe_class(config, data), accelerator, output)
+    if start is not None:
+        run.restore(checkpoints.read(start))
+    with Journal(output, run.step, run.steps, active=accelerator.is_main_process, quiet=quiet) as journal:
+        for note in run.recipe.notes():
+            journal.note(note)
+        try:
+            run.go(journal)
+        except KeyboardInterrupt:
+            run.checkpoint()
+            raise
+        if accelerator.is_main_process:
+            run.export(journal)
+    accelerator.wait_for_everyone()
+    return output / "model"
+
+
+def _open(output: Path, config: TrainingConfig, resume: bool) -> Path | None:
+    """The checkpoint to start from. Writes or compares the values of the run."""
+    values, path = config.model_dump(mode="json"), output / "config.yaml"
+    if output.exists() and not output.is_dir():
+        raise InputError(f"{output} is a file; the output is a folder.")
+    if path.is_file() and not resume:
+        raise InputError(f"{output} holds a run already. Continue it with --resume, or name another folder.")
+    if path.is_file():
+        before = yaml.safe_load(path.read_text())
+        free = {"workers", "device", "keep_checkpoints", "checkpoint_every", "pictures_every", "max_steps"}
+        changed = [k for k in values if k not in free and before.get(k) != values[k]]
+        if changed:
+            raise InputError(
+                f"The run in {output} began with other values: "
+                + "; ".join(f"{k} was {before.get(k)!r}, now {values[k]!r}" for k in changed)
+            )
+    elif output.exists() and any(output.iterdir()):
+        raise InputError(f"{output} is not empty and holds no run of facezoo's; name a new folder.")
+    output.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(values, sort_keys=True))
+    return next(reversed(checkpoints.found(output / "checkpoints")), None)
+
+
+def _accelerator(config: TrainingConfig) -> Accelerator:
+    try:
+        from accelerate import Accelerator
+    except ImportError as error:
+        raise FacezooError("Training needs accelerate; install it with: pip install 'facezoo[train]'") from error
+    if config.device not in ("auto", "cpu", "cuda", "mps"):
+        raise DeviceError(f"A recipe's device is auto, cpu, cuda or mps, not {config.device!r}; `accelerate launch` picks one.")
+    accelerator = Accelerator(mixed_precision=config.mixed_precision, cpu=config.device == "cpu")
+    if config.device not in ("auto", accelerator.device.type):
+        raise DeviceError(f"This machine has no {config.device} for training; accelerate finds {accelerator.device.type}.")
+    return accelerator
+
+
+class _Run:
+    """One recipe at work: its parts, and how far it has come."""
+
+    def __init__(self, name: str, recipe: Recipe, accelerator: Accelerator, output: Path) -> None:
+        self.name, self.recipe, self.config, self.accelerator, self.output = name, recipe, recipe.config, accelerator, output
+        self.dataset = recipe.dataset()
+        self.modules = dict(recipe.modules())
+        self.format = torch.channels_last if self.config.channels_last else torch.contiguous_format
+        for module in self.modules.values():
+            module.to(accelerator.device, memory_format=self.format)
+        self.optimizers = {turn: accelerator.prepare_optimizer(o) for turn, o in recipe.optimizers().items()}
+        self.average = WeightAverage(self.modules, self.config.ema) if self.config.ema else None
+        length = len(self.dataset)  # pyright: ignore[reportArgumentType]
+        self.per_epoch = self._batches(0, 0).whole
+        if not self.per_epoch:
+            needed = self.config.batch_size * accelerator.num_processes
+            raise DatasetError(f"{recipe.data} gives {length} examples; one step takes {needed}. Lower batch_size.")
+        self.steps = min(self.config.epochs * self.per_epoch, self.config.max_steps or 2**62)
+        self.step, self.seconds, self.since = 0, 0.0, time.monotonic()
+
+    def _batches(self, epoch: int, start: int) -> ShuffledBatches:
+        length = len(self.dataset)  # pyright: ignore[reportArgumentType]
+        order = (length, self.config.batch_size, self.config.seed, epoch, start)
+        return ShuffledBatches(*order, self.accelerator.process_index, self.accelerator.num_processes)
+
+    def go(self, journal: Journal) -> None:
+        while self.step < self.steps:
+            epoch, start = divmod(self.step, self.per_epoch)
+            if hasattr(self.dataset, "set_epoch"):
+                self.dataset.set_epoch(epoch)  # before the workers are made: each gets a copy
+            loader = DataLoader(self.dataset, batch_sampler=self._batches(epoch, start), num_workers=self.config.workers)
+            for batch in loader:
+                self._step({name: self._placed(value) for name, value in batch.items()}, epoch, journal)
+                if self.step >= self.steps:
+                    return
+
+    def _placed(self, value: Tensor) -> Tensor:
+        value = value.to(self.accelerator.device, non_blocking=True)
+        return value.contiguous(memory_format=self.format) if value.ndim == 4 else value
+
+    def _step(self, batch: dict[str, Tensor], epoch: int, journal: Journal) -> None:
+        seed = step_seed(self.config.seed, self.step, self.accelerator.process_index)
+        torch.manual_seed(seed)  # whatever draws from torch's own generator (dropout) follows from the step too
+        generator = torch.Generator(self.accelerator.device).manual_seed(seed)
+        moment = Moment(self.step, epoch, self.step % self.per_epoch, self.per_epoch, self.steps, generator)
+        noted: dict[str, Tensor] = {}
+        rates: dict[str, float] = {}
+        for turn, optimizer in self.optimizers.items():
+            rates[turn] = self._rate(turn, optimizer, moment)
+            with self.accelerator.autocast():
+                losses = self.recipe.losses(batch, turn, moment)
+                total = torch.stack([loss.float() for loss in losses.values()]).sum()
+            if not bool(torch.isfinite(total)) and self.config.mixed_precision != "fp16":
+                raise FacezooError(f"The losses of step {self.step} are not finite: {self._values(losses)}. Lower the rate.")
+            self._descend(total, optimizer)
+            noted |= losses
+        self.recipe.after_step(moment)
+        if self.average is not None:
+            self.average.update()
+        self.step += 1
+        journal.losses(moment.step, epoch, self._values(noted), rates)
+        if self.step % self.config.pictures_every == 0 and journal.active:
+            journal.pictures(self.step, self._pictures(batch))
+        if self.step % self.config.checkpoint_every == 0:
+            self.checkpoint()
+
+    def _rate(self, turn: str, optimizer: Any, moment: Moment) -> float:
+        rate = self.recipe.learning_rate(turn, moment)
+        if rate is not None:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+        return float(optimizer.param_groups[0]["lr"])
+
+    def _descend(self, total: Tensor, optimizer: Any) -> None:
+        """One step of one optimiser. Gradients are averaged over processes by hand: a recipe calls its networks
+        one by one, so there is no single ``forward`` that could be wrapped."""
+        optimizer.zero_grad()
+        self.accelerator.backward(total)
+        weights = [p for group in optimizer.param_groups for p in group["params"]]
+        if self.accelerator.num_processes > 1:
+            for weight in weights:
+                if weight.grad is None:
+                    weight.grad = torch.zeros_like(weight)
+                weight.grad = self.accelerator.reduce(weight.grad, reduction="mean")
+        if self.config.clip_norm is not None:
+            self.accelerator.clip_grad_norm_(weights, self.config.clip_norm)
+        optimizer.step()
+
+    def _values(self, losses: Mapping[str, Tensor]) -> dict[str, float]:
+        values = torch.stack([loss.detach().float() for loss in losses.values()])
+        if self.accelerator.num_processes > 1:
+            values = self.accelerator.reduce(values, reduction="mean")
+        return dict(zip(losses, (float(v) for v in values), strict=True))
+
+    def _pictures(self, batch: dict[str, Tensor]) -> Mapping[str, Tensor]:
+        with self._exported(), torch.no_grad(), self.accelerator.autocast():
+            return self.recipe.pictures(batch)
+
+    @contextmanager
+    def _exported(self) -> Iterator[None]:
+        """Inside, the networks are in eval mode and hold the averaged weights, if there are any."""
+        modes = {module: module.training for top in self.modules.values() for module in top.modules()}
+        for module in self.modules.values():
+            module.eval()
+        try:
+            if self.average is None:
+                yield
+            else:
+                with self.average.in_place():
+                    yield
+        finally:
+            for module, mode in modes.items():
+                module.training = mode
+
+    def _elapsed(self) -> float:
+        now = time.monotonic()
+        self.seconds, self.since = self.seconds + now - self.since, now
+        return self.seconds
+
+    def checkpoint(self) -> None:
+        seconds = self._elapsed()
+        if not self.accelerator.is_main_process:
+            return
+        state: dict[str, Any] = {
+            "step": self.step,
+            "seconds": seconds,
+            "modules": {name: module.state_dict() for name, module in self.modules.items()},
+            "optimizers": {turn: optimizer.state_dict() for turn, optimizer in self.optimizers.items()},
+            "average": self.average.state_dict() if self.average else {},
+            "scaler": self.accelerator.scaler.state_dict() if self.accelerator.scaler is not None else {},
+        }
+        checkpoints.write(self.output / "checkpoints", self.step, state, self.config.keep_checkpoints)
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self.step, self.seconds = state["step"], state["seconds"]
+        for name, module in self.modules.items():
+            module.load_state_dict(state["modules"][name])
+        for turn, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(checkpoints.same_on(state["optimizers"][turn], self.accelerator.device))
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        if self.accelerator.scaler is not None and state["scaler"]:
+            self.accelerator.scaler.load_state_dict(state["scaler"])
+
+    def export(self, journal: Journal) -> None:
+        config = self.config.model_dump(mode="json")
+        record = Record(
+            self.name, config, self.recipe.data.resolve().name, self.step, self._elapsed(), str(self.accelerator.device),
+            journal.averages(), tuple(self.recipe.notes()),
+        )  # fmt: skip
+        with self._exported():
+            self.recipe.export(self.output / "model", record)
+        if not checkpoints.found(self.output / "checkpoints"):
+            self.checkpoint()
+
+
+def parameters_of(*modules: nn.Module) -> list[nn.Parameter]:
+    """Trainable parameters of several modules, each once even where modules share some."""
+    seen = {id(p): p for module in modules for p in module.parameters() if p.requires_grad}
+    return list(seen.values())

@@ -1,0 +1,408 @@
+"""The terms of both training stages and the two objectives built from them.
+
+Source: the released ``Loss.py``, ``train_expression.py``, ``train_id.py`` and ``pytorch_ssim`` of
+JiaRenChang/FaceCycle @14509c9 for the terms and their weights. Terms that are not the paper's
+(edges, contrast, agreement of mean faces) have the weight 0 unless a recipe asks for them.
+
+Every image here is ImageNet-normalised RGB, (B, 3, S, S), float32, as in the release; the images of
+a batch are the first pictures of all pairs followed by the second ones, so that ``swap`` exchanges
+the two pictures of each pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+from facezoo.plugin import IMAGENET_MEAN, IMAGENET_STD
+from facezoo_cycle_face.networks import CodeEncoder, ExpressionDecoder, FlowDecoder, IdentityDecoder, warp
+
+Perceptual = Callable[[Tensor, Tensor], Tensor]
+
+
+class Networks(Protocol):
+    """What an objective needs of the component: its five networks by their roles."""
+
+    expression_encoder: CodeEncoder
+    flow_decoder: FlowDecoder
+    expression_decoder: ExpressionDecoder
+    identity_encoder: CodeEncoder
+    identity_decoder: IdentityDecoder
+
+
+class ExpressionWeights(BaseModel):
+    """Stage 1. The defaults are the release's; everything from ``edges`` on is not in it.
+
+    Attributes:
+        direct: the pixel and SSIM terms of the image that was only warped, never painted.
+        edges: see ``edges``; of the rebuilt and the copied face.
+        neutral_fidelity: pixels, SSIM and edges of the painted neutral against the warped face. Without it a pale
+            neutral costs less symmetry, and the decoder learns to take the contrast out and put it back.
+        symmetry_of_warped: the share of ``symmetry`` that the warped face gets. Unlike the painted one, it cannot become
+            symmetric by becoming pale.
+        own_share: share of pairs whose faces are rebuilt from their own neutral instead of each other's, as at inference.
+        landmarks: see ``landmark_term``. Where five landmarks are known they straighten turned heads.
+        flow_mean: mean absolute value of the batch's average flow. The cycle is indifferent to a deformation that
+            all neutrals share; this makes it none.
+        flow_roughness: mean absolute difference of neighbouring flow vectors.
+        ssim_of_pixels: SSIM in [0, 1] instead of on normalised images, where two means of opposite sign make an
+            inverted picture a local optimum (a run was caught in it: its blue channel never learnt).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pixel: float = 1.0
+    direct: float = 1.5
+    perceptual: float = 0.01
+    symmetry: float = 1.5
+    symmetry_of_warped: float = 0.5
+    ssim: float = 5.0
+    edges: float = 0.0
+    neutral_fidelity: float = 0.0
+    own_share: float = 0.0
+    landmarks: float = 0.0
+    flow_mean: float = 0.0
+    flow_roughness: float = 0.0
+    ssim_of_pixels: bool = False
+
+
+class IdentityWeights(BaseModel):
+    """Stage 2. The defaults are the release's; everything from ``edges`` on is not in it.
+
+    Attributes:
+        contrast: see ``contrast``.
+        mean_agreement: L1 between each face's mean face and the one that all are rebuilt from. At inference there is
+            no batch to average over, so each face's own mean face has to be that one.
+        own_mean_share: share of the batch that is rebuilt from its own mean face (without gradient to it), as at inference.
+        ssim_of_pixels: as in ``ExpressionWeights``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pixel: float = 1.0
+    direct: float = 0.8
+    perceptual: float = 0.01
+    symmetry: float = 1.5
+    ssim: float = 5.0
+    margin: float = 1.0
+    edges: float = 0.0
+    contrast: float = 0.0
+    mean_agreement: float = 0.0
+    own_mean_share: float = 0.0
+    ssim_of_pixels: bool = False
+
+
+def swap(images: Tensor, kept: int = 0) -> Tensor:
+    """(2N, ...) -> (2N, ...): each picture of a pair in the place of the other, but for the first ``kept`` pairs."""
+    first, second = images.chunk(2)
+    return torch.cat((first[:kept], second[kept:], second[:kept], first[kept:]))
+
+
+def symmetry(images: Tensor) -> Tensor:
+    """-> (): mean absolute difference between the left half and the mirrored right half."""
+    half = images.shape[-1] // 2
+    return F.l1_loss(images[..., :half], images[..., -half:].flip(-1))
+
+
+def edges(image: Tensor, target: Tensor) -> Tensor:
+    """-> (): L1 between the horizontal and vertical differences. Punishes blur, which pixel L1 forgives."""
+    across = F.l1_loss(image.diff(dim=-1), target.diff(dim=-1))
+    return across + F.l1_loss(image.diff(dim=-2), target.diff(dim=-2))
+
+
+def margin(image: Tensor, target: Tensor, hinge: bool = False) -> Tensor:
+    """-> (): mean |image - target| - 0.1.
+
+    The release computes a hinge on it and throws the result away, so its gradient is plain L1;
+    ``hinge`` is what the code seems to mean (whether the paper's is one: unknown).
+    """
+    difference = (image - target).abs() - 0.1
+    return (difference.relu() if hinge else difference).mean()
+
+
+@cache
+def blur_matrix(length: int, device: torch.device, size: int = 11, sigma: float = 1.5) -> Tensor:
+    """-> (length, length): a zero-padded Gaussian window as a banded matrix, far faster than a one-channel convolution."""
+    x = torch.arange(size, dtype=torch.float32) - (size - 1) / 2
+    window = torch.exp(-(x**2) / (2 * sigma**2))
+    window /= window.sum()
+    offset = torch.arange(length)[:, None] - torch.arange(length)[None, :] + size // 2
+    banded = torch.where((offset >= 0) & (offset < size), window[offset.clamp(0, size - 1)], torch.zeros(()))
+    return banded.to(device)
+
+
+def blur(maps: Tensor) -> Tensor:
+    rows, columns = (blur_matrix(length, maps.device) for length in maps.shape[-2:])
+    return rows @ maps @ columns.T
+
+
+def ssim_loss(image: Tensor, target: Tensor, of_pixels: bool = False) -> Tensor:
+    """-> (): 1 - SSIM, window 11, sigma 1.5, zero padding, constants 0.01 and 0.03 squared.
+
+    On normalised images, as released, although the constants are meant for a range of 1; ``of_pixels`` undoes the
+    normalisation first.
+    """
+    with torch.autocast(image.device.type, enabled=False):  # a variance is a difference of large numbers
+        image, target = image.float().contiguous(), target.float().contiguous()
+        if of_pixels:
+            image, target = pixels(image), pixels(target)
+        maps = torch.cat((image, target, image * image, target * target, image * target))
+        mean_a, mean_b, square_a, square_b, product = blur(maps).chunk(5)
+    variance_a, variance_b = square_a - mean_a**2, square_b - mean_b**2
+    covariance = product - mean_a * mean_b
+    c1, c2 = 0.01**2, 0.03**2
+    similarity = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
+    similarity = similarity / ((mean_a**2 + mean_b**2 + c1) * (variance_a + variance_b + c2))
+    return 1 - similarity.mean()
+
+
+def pixels(normalised: Tensor) -> Tensor:
+    """ImageNet-normalised RGB -> RGB in [0, 1], not clamped."""
+    mean, std = (normalised.new_tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+    return normalised * std + mean
+
+
+def roughness(flow: Tensor) -> Tensor:
+    """-> (): mean absolute difference of neighbouring vectors of (B, 2, h, w)."""
+    return flow.diff(dim=-1).abs().mean() + flow.diff(dim=-2).abs().mean()
+
+
+def frontal(points: Tensor, unit: float = 2 / 2.6, lower: float = 0.06) -> Tensor:
+    """Where a face's five landmarks would lie if it looked straight ahead, upright and centred: (B, 5, 2) likewise.
+
+    The line from the eyes to the mouth becomes vertical, the reference length ``unit`` (of the crop from -1 to 1),
+    the nose comes to the middle, eyes and mouth corners to equal distances from it; heights stay. A head turned so
+    far that its eyes are close together gets them back to 0.85 of the distance from eyes to mouth.
+    """
+    eyes, mouth = points[:, :2].mean(1), points[:, 3:].mean(1)
+    down = mouth - eyes
+    height = down.norm(dim=1)  # B
+    down = down / height[:, None]
+    right = torch.stack((down[:, 1], -down[:, 0]), dim=1)
+    from_middle = points - ((eyes + mouth) / 2)[:, None]
+    x, y = (from_middle * right[:, None]).sum(2), (from_middle * down[:, None]).sum(2)  # B 5
+    apart = (x[:, 1] - x[:, 0]).abs()
+    wanted = torch.maximum(apart, 0.85 * height)
+    scale = unit / torch.maximum(1.11 * wanted, height)
+    half_mouth = (x[:, 4] - x[:, 3]).abs() / 2 * wanted / apart
+    middle = torch.zeros_like(apart)
+    across = torch.stack((-wanted / 2, wanted / 2, middle, -half_mouth, half_mouth), dim=1)
+    eye_height, mouth_height = y[:, :2].mean(1), y[:, 3:].mean(1)
+    along = torch.stack((eye_height, eye_height, y[:, 2], mouth_height, mouth_height), dim=1)
+    return torch.stack((across, along), dim=2) * scale[:, None, None] + points.new_tensor([0.0, lower])
+
+
+def landmark_term(flow: Tensor, points: Tensor) -> Tensor:
+    """-> (): L1 between the flow at a frontal face's landmarks and the way from there to the picture's landmarks.
+
+    Not the paper's, which knows no landmarks. Faces with an unknown landmark are left out.
+    """
+    known = points.isfinite().all(dim=2).all(dim=1)
+    if not bool(known.any()):
+        return flow.sum() * 0
+    points, flow = points[known], flow[known]
+    places = frontal(points)
+    at = F.grid_sample(flow, places[:, :, None], mode="bilinear", padding_mode="border", align_corners=True)[..., 0]
+    return F.l1_loss(at.transpose(1, 2), points - places)
+
+
+def gram(features: Tensor) -> Tensor:
+    """(B, C, H, W) -> (B, C, C): channel products, divided by the number of positions (not by C)."""
+    rows = features.flatten(2)
+    return rows @ rows.transpose(1, 2) / rows.shape[-1]
+
+
+def contrast(codes: Tensor, again: Tensor, owners: Tensor, temperature: float = 0.1) -> Tensor:
+    """-> (): how badly the code of a face picks, in its batch, another picture of the same person.
+
+    Args:
+        codes: (B, 256) identity codes.
+        again: (B, 256) codes of another picture (or another augmentation) of the same B people.
+        owners: (B,) integers; pictures of one person in both halves of the batch are never each other's negatives.
+        temperature: of the softmax over cosine similarities.
+
+    Source: the normalised temperature-scaled cross-entropy of Chen et al. 2020; not part of the paper.
+    """
+    a, b = F.normalize(codes, dim=1), F.normalize(again, dim=1)
+    logits = a @ b.T / temperature
+    same = owners[:, None] == owners[None, :]
+    same.fill_diagonal_(False)
+    logits = logits.masked_fill(same, float("-inf"))
+    target = torch.arange(len(a), device=a.device)
+    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+
+
+def expression_objective(
+    nets: Networks,
+    images: Tensor,
+    weights: ExpressionWeights,
+    perceptual: Perceptual | None = None,
+    generator: torch.Generator | None = None,
+    plain: int | None = None,
+    points: Tensor | None = None,
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The facial-motion cycle: face -> neutral -> the face of the other picture of the pair.
+
+    Args:
+        nets: the component.
+        images: (2N, 3, S, S), the first pictures of N pairs, then the second ones.
+        weights: of the terms.
+        perceptual: a distance between two batches of images, or None: no such term.
+        generator: draws the noise of the expression decoder; None leaves it out.
+        plain: how many images also go through the decoder without flow; None: all, as released.
+        points: (2N, 5, 2) landmarks of the images from -1 to 1, NaN where unknown; or None.
+
+    Returns:
+        The terms, weighted, to be summed; and the pictures made on the way, by name.
+    """
+    plain = len(images) if plain is None else plain
+    flow, inverse_flow = nets.flow_decoder(nets.expression_encoder(images))
+    neutral = nets.expression_decoder(images, flow, generator).float()
+    kept = round(weights.own_share * len(images) / 2)
+    rebuilt = nets.expression_decoder(swap(neutral, kept), inverse_flow, generator).float()
+    copied = nets.expression_decoder(images[:plain]).float()
+    warped = warp(images, flow, clamp=True)
+    direct = warp(swap(warped), inverse_flow, clamp=True)
+    moved = warp(swap(neutral), inverse_flow, clamp=True)
+
+    def ssim(image: Tensor, target: Tensor) -> Tensor:
+        return ssim_loss(image, target, weights.ssim_of_pixels)
+
+    pixel = F.l1_loss(rebuilt, images) + F.l1_loss(copied, images[:plain]) + F.l1_loss(moved, images)
+    structure = ssim(rebuilt, images) + ssim(copied, images[:plain]) + weights.direct * ssim(direct, images)
+    terms = {
+        "pixel": weights.pixel * (pixel + weights.direct * F.l1_loss(direct, images)),
+        "symmetry": weights.symmetry * (symmetry(neutral) + weights.symmetry_of_warped * symmetry(warped)),
+        "ssim": weights.ssim * structure,
+    }
+    if perceptual is not None and weights.perceptual:
+        made = (neutral, moved, direct, rebuilt)
+        terms["perceptual"] = weights.perceptual * sum(
+            (perceptual(image, images) for image in made), start=images.new_zeros(())
+        )
+    if weights.edges:
+        terms["edges"] = weights.edges * (edges(rebuilt, images) + edges(copied, images[:plain]))
+    if weights.neutral_fidelity:
+        wanted = warped.detach()
+        fidelity = F.l1_loss(neutral, wanted) + ssim(neutral, wanted) + 2 * edges(neutral, wanted)
+        terms["neutral_fidelity"] = weights.neutral_fidelity * fidelity
+    terms |= flow_terms(flow, weights, points)
+    pictures = {"face": images, "neutral": neutral, "rebuilt": rebuilt, "copied": copied, "warped": warped, "direct": direct}
+    return terms, pictures
+
+
+def flow_terms(flow: Tensor, weights: ExpressionWeights, points: Tensor | None) -> dict[str, Tensor]:
+    """What guides the flow itself; nothing with the release's weights."""
+    terms = {}
+    if weights.landmarks and points is not None:
+        terms["landmarks"] = weights.landmarks * landmark_term(flow, points)
+    if weights.flow_mean:
+        terms["flow_mean"] = weights.flow_mean * flow.mean(0).abs().mean()
+    if weights.flow_roughness:
+        terms["flow_roughness"] = weights.flow_roughness * roughness(flow)
+    return terms
+
+
+def warm_up_objective(
+    nets: Networks, images: Tensor, weights: ExpressionWeights, plain: int, points: Tensor | None = None
+) -> dict[str, Tensor]:
+    """The parts of stage 1 that cost little: the flow on bare images, the decoder as an auto-encoder.
+
+    Not in the release. The flow needs no painted picture to learn from, and the decoder has to copy a
+    face before it can paint a moved one: a start with both apart takes a third of the time per step.
+    """
+    flow, inverse_flow = nets.flow_decoder(nets.expression_encoder(images))
+    warped = warp(images, flow, clamp=True)
+    direct = warp(swap(warped), inverse_flow, clamp=True)
+    copied = nets.expression_decoder(images[:plain]).float()
+    pixel = weights.direct * F.l1_loss(direct, images) + F.l1_loss(copied, images[:plain])
+    of_pixels = weights.ssim_of_pixels
+    ssim = weights.direct * ssim_loss(direct, images, of_pixels) + ssim_loss(copied, images[:plain], of_pixels)
+    terms = {
+        "pixel": weights.pixel * pixel,
+        "ssim": weights.ssim * ssim,
+        "symmetry": weights.symmetry * weights.symmetry_of_warped * symmetry(warped),
+    }
+    terms |= flow_terms(flow, weights, points)
+    if weights.edges:
+        terms["edges"] = weights.edges * edges(copied, images[:plain])
+    return terms
+
+
+@torch.no_grad()
+def expression_of(nets: Networks, images: Tensor) -> tuple[Tensor, Tensor]:
+    """-> neutral faces (B, 3, S, S) and inverse flows (B, 2, 16, 16) of the frozen first stage."""
+    flow, inverse_flow = nets.flow_decoder(nets.expression_encoder(images))
+    return nets.expression_decoder(images, flow).float(), inverse_flow
+
+
+def identity_objective(
+    nets: Networks,
+    images: Tensor,
+    weights: IdentityWeights,
+    perceptual: Perceptual | None = None,
+    mean_face: Tensor | None = None,
+    hinge: bool = False,
+    generator: torch.Generator | None = None,
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The identity cycle: neutral -> mean face -> neutral, and on to the face.
+
+    Args:
+        nets: the component; only its identity networks are to be optimised.
+        images: (B, 3, S, S), of different people.
+        weights: of the terms (``contrast`` is added by the recipe, which has the second pictures).
+        perceptual: as in ``expression_objective``.
+        mean_face: (1, 3, S, S) that every face is rebuilt from; None: the batch's mean, as released.
+        hinge: see ``margin``.
+        generator: as in ``expression_objective``.
+    """
+    neutral, inverse_flow = expression_of(nets, images)
+    code = nets.identity_encoder(images).float()
+    means = nets.identity_decoder(neutral, code, "remove").float()
+    shared = (means.mean(0, keepdim=True) if mean_face is None else mean_face).expand_as(means)
+    own = round(weights.own_mean_share * len(images))
+    canvas = torch.cat((means[:own].detach(), shared[own:]))
+    restored = nets.identity_decoder(canvas, code, "restore").float()
+    direct = warp(restored, inverse_flow, clamp=True)
+    rebuilt = nets.expression_decoder(restored, inverse_flow, generator).float()
+
+    def ssim(image: Tensor, target: Tensor) -> Tensor:
+        return ssim_loss(image, target, weights.ssim_of_pixels)
+
+    pixel = F.l1_loss(rebuilt, images) + weights.direct * F.l1_loss(direct, images) + F.l1_loss(restored, neutral)
+    terms = {
+        "pixel": weights.pixel * pixel,
+        "symmetry": weights.symmetry * symmetry(restored),
+        "ssim": weights.ssim * (ssim(rebuilt, images) + weights.direct * ssim(direct, images)),
+        "margin": weights.margin * margin(shared if mean_face is None else means, neutral, hinge),
+    }
+    if perceptual is not None and weights.perceptual:
+        terms["perceptual"] = weights.perceptual * (perceptual(direct, images) + perceptual(rebuilt, images))
+    if weights.edges:
+        terms["edges"] = weights.edges * (edges(rebuilt, images) + edges(restored, neutral))
+    if weights.mean_agreement:
+        terms["mean_agreement"] = weights.mean_agreement * F.l1_loss(means, shared.detach())
+    pictures = {"face": images, "neutral": neutral, "mean": means, "restored": restored, "rebuilt": rebuilt, "code": code}
+    return terms, pictures
+
+
+class Average(nn.Module):
+    """A running mean of mean faces, (1, 3, S, S): steadier than one batch's, and no batch at inference either."""
+
+    def __init__(self, image_size: int, decay: float = 0.99) -> None:
+        super().__init__()
+        self.decay = decay
+        self.register_buffer("value", torch.zeros(1, 3, image_size, image_size))
+        self.register_buffer("count", torch.zeros((), dtype=torch.long))
+
+    @torch.no_grad()
+    def update(self, means: Tensor) -> None:
+        self.count += 1
+        keep = min(self.decay, 1 - 1 / float(self.count))
+        self.value.mul_(keep).add_(means.detach().float().mean(0, keepdim=True), alpha=1 - keep)
