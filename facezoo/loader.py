@@ -297,7 +297,10 @@ def verify(name: str, *, devices: Sequence[str] | None = None, dtypes: Sequence[
     dtypes = list(dtypes or ("float32", "bfloat16"))
     directory = directory_of(name)
     if directory is None:
-        raise WeightsError(f"{name} has no files of its own (its weights are inside a dependency); nothing to verify.")
+        raise WeightsError(
+            f"{name} has no golden outputs: its weights are a foreign file or inside a dependency. "
+            "A downloaded file's sha256 was checked when it came."
+        )
     reference = hub.reference(name)
     if not isinstance(reference, DirReference):
         hub.verify(reference.label if reference else load_registry().model(name).key)
@@ -323,7 +326,7 @@ def relative_error(given: torch.Tensor, wanted: torch.Tensor) -> float:
 
 
 def directory_of(name: str) -> Path | None:
-    """The component directory behind a name, or None where a dependency carries the weights."""
+    """The component directory behind a name, or None where it is one foreign file or inside a dependency."""
     reference = hub.reference(name)
     if isinstance(reference, DirReference):
         return reference.path

@@ -105,7 +105,21 @@ def discover() -> Plugins:
     if missing:
         known = ", ".join(p.name for p in points)
         raise PluginError(f"FACEZOO_PLUGINS names {', '.join(missing)}, which is not installed; installed are {known}.")
-    return Plugins((own(), *(inspect(point) for point in points if not wanted or point.name in wanted)))
+    taken = {"facezoo"}  # the core's own
+    found = [own()]
+    for point in points:
+        if wanted and point.name not in wanted:
+            continue
+        found.append(inspect(point) if point.name not in taken else _second(point))
+        taken.add(point.name)
+    return Plugins(tuple(found))
+
+
+def _second(point: EntryPoint) -> Plugin:
+    """A plugin whose name another one has: unusable, since nothing could say which of the two is meant."""
+    owner = point.dist
+    error = f"Another plugin is named {point.name!r} already; its author has to choose another entry-point name."
+    return Plugin(point.name, point.value, owner.name if owner else "?", owner.version if owner else "?", error=error)
 
 
 def own() -> Plugin:

@@ -269,7 +269,9 @@ def write_golden(component: Component, directory: Path) -> None:
         outputs = component.golden_outputs(inputs)
     tensors = {f"input.{name}": t.cpu().contiguous() for name, t in inputs.items()}
     tensors |= {f"output.{name}": t.float().cpu().contiguous().clone() for name, t in outputs.items()}
-    save_file(tensors, directory / GOLDEN, metadata={"tolerances": json.dumps(TOLERANCES), "torch": torch.__version__})
+    # one key: safetensors writes several in random order, and the same outputs should give the same bytes
+    notes = json.dumps({"tolerances": TOLERANCES, "torch": torch.__version__}, sort_keys=True)
+    save_file(tensors, directory / GOLDEN, metadata={"facezoo": notes})
 
 
 def read_golden(directory: Path) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, float]]:
@@ -279,10 +281,10 @@ def read_golden(directory: Path) -> tuple[dict[str, Tensor], dict[str, Tensor], 
         raise WeightsError(f"{directory} has no {GOLDEN}, so nothing can be verified.")
     tensors = read_tensors(path)
     with safe_open(path, framework="pt") as file:
-        tolerances = json.loads((file.metadata() or {}).get("tolerances", "{}")) or TOLERANCES
+        notes = json.loads((file.metadata() or {}).get("facezoo", "{}"))
     inputs = {n.removeprefix("input."): t for n, t in tensors.items() if n.startswith("input.")}
     outputs = {n.removeprefix("output."): t for n, t in tensors.items() if n.startswith("output.")}
-    return inputs, outputs, tolerances
+    return inputs, outputs, notes.get("tolerances", TOLERANCES)
 
 
 def sha256_of(path: Path) -> str:

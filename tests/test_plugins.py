@@ -241,3 +241,13 @@ def test_listing_with_a_broken_plugin_from_the_command_line(install: Install, tm
     paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, "PYTHONPATH": paths})
     assert "broken" in done.stdout and "cycle-face" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["sound", "facezoo"])
+def test_a_name_that_is_taken_makes_the_second_plugin_unusable(install: Install, name: str) -> None:
+    if name != "facezoo":
+        install(name, hooks("made_sound", "net"), files={"model.py": ""})
+    install(name, hooks("made_other", "other-net"), module="made_other")
+    second = [plugin for plugin in discover().found if plugin.name == name][1]
+    assert second.error is not None and "named" in second.error
+    assert second.offers == ()

@@ -151,3 +151,9 @@ def test_a_save_replaces_an_older_component_and_nothing_else(directory, tmp_path
     with pytest.raises(facezoo.WeightsError, match="holds other things"):
         weights.save(cycle_face(), tmp_path / "papers")
     assert (tmp_path / "papers" / "thesis.txt").exists()
+
+
+def test_saving_twice_gives_the_same_bytes(tmp_path):
+    one, other = (cycle_face_directory(tmp_path / name) for name in ("one", "other"))
+    for name in ("config.json", "model.safetensors", "golden.safetensors", "README.md"):
+        assert (one / name).read_bytes() == (other / name).read_bytes()
