@@ -13,6 +13,8 @@ from typing import Any, Self
 
 import av
 import numpy as np
+from av.codec import codecs_available
+from av.error import FFmpegError
 
 from facezoo.errors import InputError
 
@@ -69,11 +71,10 @@ def frames(path: str | Path) -> Iterator[Frame]:
         stream = _video_stream(container, path)
         stream.thread_type = "AUTO"
         rate = stream.average_rate or Fraction(25)
-        start: float | None = None
-        index = -1
+        start, index = 0.0, -1
         for index, frame in enumerate(container.decode(stream)):
             time = frame.time if frame.time is not None else float(index / rate)
-            start = time if start is None else start
+            start = start if index else time
             yield Frame(index, time - start, _upright(frame.to_ndarray(format="rgb24"), frame.rotation))
         if index < 0:
             raise InputError(f"{path} has a video track but no frame in it.")
@@ -140,7 +141,7 @@ class Writer:
     def _start(self) -> None:
         sound = self._open.enter_context(_reading(self.audio_from)) if self.audio_from is not None else None
         self._container = self._open.enter_context(av.open(str(self._part), "w"))
-        name = next((encoder for encoder in ENCODERS if encoder in av.codec.codecs_available), ENCODERS[-1])
+        name = next((encoder for encoder in ENCODERS if encoder in codecs_available), ENCODERS[-1])
         options = {"crf": "18", "preset": "fast"} if name == "libx264" else {}
         self._video: Any = self._container.add_stream(name, rate=self.rate, options=options)
         height, width = self.size
@@ -174,13 +175,13 @@ class Writer:
                 self._sound.finish()
             self._open.close()
             self._part.replace(self.path)
-        except av.FFmpegError as fault:
+        except FFmpegError as fault:
             raise InputError(f"{self.path} could not be written: {fault}.") from fault
         finally:
             self._discard()
 
     def _discard(self) -> None:
-        with contextlib.suppress(av.FFmpegError):  # the file goes anyway
+        with contextlib.suppress(FFmpegError):  # the file goes anyway
             self._open.close()
         self._part.unlink(missing_ok=True)
 
@@ -244,7 +245,7 @@ def _naming(file: str | Path) -> Iterator[None]:
     """Turns FFmpeg's faults into an InputError that names the file."""
     try:
         yield
-    except av.FFmpegError as error:
+    except FFmpegError as error:
         raise InputError(f"{file} is no video that FFmpeg reads, or it is damaged: {error}.") from error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 import warnings
+from collections import Counter
 from typing import Annotated, Any
 
 import typer
@@ -29,14 +30,19 @@ PLUGINS = "From plugins"
 
 
 class Zoo(Group):
-    """The group behind ``facezoo``. A plugin's command is imported when it is called, not when it is listed."""
+    """The group behind ``facezoo``. A plugin's command is imported when it is called, not when it is listed.
+
+    A name that is taken already, here or by another plugin, is reached as ``plugin:name``.
+    """
 
     def list_commands(self, ctx: Any) -> list[str]:
         own = super().list_commands(ctx)
         try:
-            return own + [spec.name for spec in discover().all(CommandSpec) if spec.name not in own]
+            specs = discover().all(CommandSpec)
         except PluginError:  # FACEZOO_PLUGINS names one that is not there; help still helps, the command will tell
             return own
+        taken = Counter([*own, *(spec.name for spec in specs)])
+        return own + [spec.name if taken[spec.name] == 1 else f"{spec.plugin}:{spec.name}" for spec in specs]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command; for a plugin's one its line in the help."""
@@ -44,7 +50,7 @@ class Zoo(Group):
         if own is not None or cmd_name not in self.list_commands(ctx):
             return own
         spec = discover().get(CommandSpec, cmd_name)
-        return TyperCommand(spec.name, help=spec.summary, rich_help_panel=f"{PLUGINS}: {spec.plugin}")
+        return TyperCommand(cmd_name, help=spec.summary, rich_help_panel=f"{PLUGINS}: {spec.plugin}")
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, command, rest = super().resolve_command(ctx, args)

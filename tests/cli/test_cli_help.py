@@ -136,6 +136,18 @@ def test_a_plugins_command_is_listed_without_being_imported(cli, with_command) -
     assert "Says hello" in cli("greet", "--help").stdout
 
 
+def test_commands_of_one_name_are_told_apart_by_their_plugins(cli, with_command, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_command("greeting_plugin:greet")
+    specs = [CommandSpec(name=n, target="greeting_plugin:greet", summary="Greets", plugin=p) for n, p in
+             (("greet", "polite"), ("greet", "rude"), ("list", "rude"))]  # fmt: skip
+    found = Plugins(tuple(Plugin(s.plugin, "greeting_plugin", s.plugin, "1.0", (s,)) for s in specs))
+    monkeypatch.setattr("facezoo.cli.app.discover", lambda: found)
+    assert all(name in cli("--help").stdout for name in ("polite:greet", "rude:greet", "rude:list"))
+    assert cli("rude:greet", "you").stdout == "hello you\n"
+    assert "cycle-face-nano" in cli("list").stdout
+    assert cli("greet", "you").exit_code == 2
+
+
 def test_a_plugins_failure_is_told_like_any_other(cli, with_command) -> None:
     with_command("greeting_plugin:fail")
     result = cli("greet")
