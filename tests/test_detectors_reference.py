@@ -119,7 +119,7 @@ def test_the_same_face_gives_the_same_crop(seen: list[tuple[Detector, list[Detec
         centres = np.hypot(*(a[:, :2] - b[:, :2]).T) / (SIDE * np.sqrt(a[:, 2] * b[:, 2]))
         sides = np.abs(np.log(a[:, 2] / b[:, 2]))
         assert centres.max() < 0.06
-        assert np.median(sides) < 0.08 and sides.max() < 0.16
+        assert np.median(sides) < 0.08 and sides.max() < 0.18
         assert sides[0] < 0.08  # the portrait
 
 

@@ -65,7 +65,7 @@ class Seen:
 
 
 class Haar(Detector):
-    """Upright, roughly frontal faces (some 15 degrees of roll, 30 of yaw), without landmarks."""
+    """Upright, roughly frontal faces (some 15 degrees of roll), without landmarks."""
 
     box_reference: ClassVar[BoxReference] = WINDOW  # its boxes are built to have this relation
     config: HaarConfig
