@@ -50,8 +50,8 @@ if TYPE_CHECKING:
     from facezoo.results import Clip, Embedding, Face, ImageResult, Picture, Scores
     from facezoo.specs import CommandSpec, ComponentSpec, DatasetSpec, PipelineSpec, ProtocolSpec, RecipeSpec
     from facezoo.testing import check_component, check_pipeline, check_plugin
-    from facezoo.video import Writer, frames, probe
     from facezoo.training import Moment, Recipe, Record, TrainingConfig, parameters_of
+    from facezoo.video import Writer, frames, probe
     from facezoo.weights import Converted, apply_renames, create, read_checkpoint, save
 
 

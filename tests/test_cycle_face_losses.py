@@ -110,12 +110,31 @@ def test_stage_one_sums_the_released_terms_and_reaches_all_its_networks(componen
     component.zero_grad(set_to_none=True)
 
 
+def test_the_mouth_lies_below_the_middle(images):
+    assert losses.mouth(images).shape == (4, 3, 24, 32)
+
+
 def test_options_add_their_terms_and_only_theirs(component, images):
-    chosen = ExpressionWeights(edges=1, neutral_fidelity=1, flow_mean=1, flow_roughness=1, perceptual=1, landmarks=1)
+    chosen = ExpressionWeights(edges=1, neutral_fidelity=1, flow_mean=1, flow_roughness=1, perceptual=1, landmarks=1, mouth=1)
     points = straight().expand(4, -1, -1)
     terms, _ = losses.expression_objective(component, images, chosen, perceptual=F.mse_loss, plain=1, points=points)
-    added = {"landmarks", "edges", "neutral_fidelity", "flow_mean", "flow_roughness", "perceptual"}
+    added = {"landmarks", "mouth", "edges", "neutral_fidelity", "flow_mean", "flow_roughness", "perceptual"}
     assert set(terms) == {"pixel", "symmetry", "ssim"} | added
+
+
+def test_codes_of_earlier_batches_are_negatives_unless_they_are_of_the_same_person():
+    codes = torch.eye(4, 256)
+    alone = torch.arange(4)
+    plain = losses.contrast(codes, codes, alone)
+    crowded = losses.contrast(codes, codes, alone, others=codes, other_owners=alone + 10)
+    assert losses.contrast(codes, codes, alone, others=codes, other_owners=alone) == pytest.approx(plain.item(), abs=1e-3)
+    assert crowded > plain + 0.5
+    recent = losses.Recent(6)
+    assert recent.held() == (None, None)
+    for first in (0, 4):
+        recent.push(codes, alone + first)
+    held = recent.held()[1]
+    assert held is not None and sorted(held.tolist()) == [2, 3, 4, 5, 6, 7]  # the oldest two went
 
 
 def straight() -> torch.Tensor:

@@ -194,3 +194,52 @@ def test_checkpoints_are_whole_and_keep_types(tmp_path: Path):
     (tmp_path / "step-00000003" / "tensors.safetensors").write_bytes(b"cut short")
     with pytest.raises(InputError, match="not a whole checkpoint"):
         checkpoints.read(tmp_path / "step-00000003")
+
+
+PARALLEL = """
+import sys
+sys.path[:0] = sys.argv[3:]
+from pathlib import Path
+from test_training_loop import Line, config
+from facezoo.training import train
+train("line", Line, config(epochs=6, seed=5), Path(sys.argv[1]), Path(sys.argv[2]), quiet=True)
+"""
+
+
+def test_two_processes_average_their_gradients(tmp_path: Path):
+    """Two processes with batches of two follow one with the same four examples, but for the noise of each."""
+    environment = os.environ | {
+        "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(free_port()), "GLOO_SOCKET_IFNAME": "lo",
+    }  # fmt: skip
+    command = [sys.executable, "-c", PARALLEL, "8", str(tmp_path / "run"), str(Path(__file__).parent), *sys.path]
+    ranks = [{"RANK": str(r), "LOCAL_RANK": str(r)} for r in range(2)]
+    running = [subprocess.Popen(command, env=environment | rank) for rank in ranks]
+    try:
+        assert [process.wait(timeout=200) for process in running] == [0, 0]
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+    assert len(lines(tmp_path / "run")) == 12  # eight examples, four at a time, six times
+    torch.manual_seed(5)
+    layer = nn.Linear(1, 1)
+    for step in range(12):
+        epoch, batch = divmod(step, 2)
+        chosen = np.random.default_rng([5, epoch]).permutation(8)[4 * batch : 4 * batch + 4]
+        x = torch.tensor(chosen, dtype=torch.float32)[:, None]
+        loss = (layer(x) - 2 * x).square().mean()
+        gradients = torch.autograd.grad(loss, list(layer.parameters()))
+        with torch.no_grad():
+            for weight, gradient in zip(layer.parameters(), gradients, strict=True):
+                weight -= 0.01 * gradient
+    weight = float((tmp_path / "run" / "model" / "weight").read_text().split()[0])
+    assert weight == pytest.approx(layer.weight.item(), abs=0.02)
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -53,12 +53,15 @@ def train(name: str, recipe_class: type[Recipe], config: TrainingConfig, data: P
         DatasetError: data that are missing, laid out in another way, or fewer than one batch.
         DeviceError: a device that is not there.
     """
-    start = _open(output, config, resume)
     accelerator = _accelerator(config)
+    if accelerator.is_main_process:
+        _open(output, config, resume)
+    accelerator.wait_for_everyone()  # before anybody reads what is in the folder
     torch.manual_seed(config.seed)
     run = _Run(name, recipe_class(config, data), accelerator, output)
-    if start is not None:
-        run.restore(checkpoints.read(start))
+    saved = checkpoints.found(output / "checkpoints")
+    if saved:
+        run.restore(checkpoints.read(saved[-1]))
     with Journal(output, run.step, run.steps, active=accelerator.is_main_process, quiet=quiet) as journal:
         for note in run.recipe.notes():
             journal.note(note)
@@ -73,8 +76,8 @@ def train(name: str, recipe_class: type[Recipe], config: TrainingConfig, data: P
     return output / "model"
 
 
-def _open(output: Path, config: TrainingConfig, resume: bool) -> Path | None:
-    """The checkpoint to start from. Writes or compares the values of the run."""
+def _open(output: Path, config: TrainingConfig, resume: bool) -> None:
+    """Makes the run's folder, and writes or compares the values of the run."""
     values, path = config.model_dump(mode="json"), output / "config.yaml"
     if output.exists() and not output.is_dir():
         raise InputError(f"{output} is a file; the output is a folder.")
@@ -93,7 +96,6 @@ def _open(output: Path, config: TrainingConfig, resume: bool) -> Path | None:
         raise InputError(f"{output} is not empty and holds no run of facezoo's; name a new folder.")
     output.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(values, sort_keys=True))
-    return next(reversed(checkpoints.found(output / "checkpoints")), None)
 
 
 def _accelerator(config: TrainingConfig) -> Accelerator:

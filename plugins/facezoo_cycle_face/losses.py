@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from facezoo.plugin import IMAGENET_MEAN, IMAGENET_STD
-from facezoo_cycle_face.networks import CodeEncoder, ExpressionDecoder, FlowDecoder, IdentityDecoder, warp
+from facezoo_cycle_face.networks import CODE_DIM, CodeEncoder, ExpressionDecoder, FlowDecoder, IdentityDecoder, warp
 
 Perceptual = Callable[[Tensor, Tensor], Tensor]
 
@@ -47,6 +47,7 @@ class ExpressionWeights(BaseModel):
         symmetry_of_warped: the share of ``symmetry`` that the warped face gets. Unlike the painted one, it cannot become
             symmetric by becoming pale.
         own_share: share of pairs whose faces are rebuilt from their own neutral instead of each other's, as at inference.
+        mouth: L1 of the rebuilt and the warped face once more, where mouths lie: they are small, and most of an expression.
         landmarks: see ``landmark_term``. Where five landmarks are known they straighten turned heads.
         flow_mean: mean absolute value of the batch's average flow. The cycle is indifferent to a deformation that
             all neutrals share; this makes it none.
@@ -66,6 +67,7 @@ class ExpressionWeights(BaseModel):
     edges: float = 0.0
     neutral_fidelity: float = 0.0
     own_share: float = 0.0
+    mouth: float = 0.0
     landmarks: float = 0.0
     flow_mean: float = 0.0
     flow_roughness: float = 0.0
@@ -77,6 +79,7 @@ class IdentityWeights(BaseModel):
 
     Attributes:
         contrast: see ``contrast``.
+        code_spread: see ``spread``.
         mean_agreement: L1 between each face's mean face and the one that all are rebuilt from. At inference there is
             no batch to average over, so each face's own mean face has to be that one.
         own_mean_share: share of the batch that is rebuilt from its own mean face (without gradient to it), as at inference.
@@ -93,6 +96,7 @@ class IdentityWeights(BaseModel):
     margin: float = 1.0
     edges: float = 0.0
     contrast: float = 0.0
+    code_spread: float = 0.0
     mean_agreement: float = 0.0
     own_mean_share: float = 0.0
     ssim_of_pixels: bool = False
@@ -168,6 +172,12 @@ def pixels(normalised: Tensor) -> Tensor:
     return normalised * std + mean
 
 
+def mouth(images: Tensor) -> Tensor:
+    """The part of a square eyes-mouth crop in which a mouth lies, shut or open: (B, 3, S, S) -> (B, 3, 0.38 S, 0.5 S)."""
+    size = images.shape[-1]
+    return images[..., round(0.56 * size) : round(0.94 * size), round(0.25 * size) : round(0.75 * size)]
+
+
 def roughness(flow: Tensor) -> Tensor:
     """-> (): mean absolute difference of neighbouring vectors of (B, 2, h, w)."""
     return flow.diff(dim=-1).abs().mean() + flow.diff(dim=-2).abs().mean()
@@ -218,24 +228,75 @@ def gram(features: Tensor) -> Tensor:
     return rows @ rows.transpose(1, 2) / rows.shape[-1]
 
 
-def contrast(codes: Tensor, again: Tensor, owners: Tensor, temperature: float = 0.1) -> Tensor:
+def contrast(
+    codes: Tensor,
+    again: Tensor,
+    owners: Tensor,
+    temperature: float = 0.1,
+    others: Tensor | None = None,
+    other_owners: Tensor | None = None,
+) -> Tensor:
     """-> (): how badly the code of a face picks, in its batch, another picture of the same person.
 
     Args:
         codes: (B, 256) identity codes.
         again: (B, 256) codes of another picture (or another augmentation) of the same B people.
-        owners: (B,) integers; pictures of one person in both halves of the batch are never each other's negatives.
+        owners: (B,) integers; pictures of one person are never each other's negatives.
         temperature: of the softmax over cosine similarities.
+        others: (Q, 256) codes of earlier batches, as more negatives; no gradient goes to them.
+        other_owners: (Q,) whose they are.
 
-    Source: the normalised temperature-scaled cross-entropy of Chen et al. 2020; not part of the paper.
+    Source: the normalised temperature-scaled cross-entropy of Chen et al. 2020; the earlier batches as in He et al. 2020.
+    Not part of the paper.
     """
     a, b = F.normalize(codes, dim=1), F.normalize(again, dim=1)
     logits = a @ b.T / temperature
     same = owners[:, None] == owners[None, :]
     same.fill_diagonal_(False)
     logits = logits.masked_fill(same, float("-inf"))
+    forward, backward = logits, logits.T
+    if others is not None and other_owners is not None:
+        old = F.normalize(others.detach(), dim=1).T
+        known = owners[:, None] == other_owners[None, :]
+        forward, backward = (
+            torch.cat((own, (x @ old / temperature).masked_fill(known, float("-inf"))), dim=1)
+            for own, x in ((forward, a), (backward, b))
+        )
     target = torch.arange(len(a), device=a.device)
-    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+    return (F.cross_entropy(forward, target) + F.cross_entropy(backward, target)) / 2
+
+
+def spread(codes: Tensor, wanted: float = 0.4) -> Tensor:
+    """-> (): how far the codes' values are from mean 0 and a standard deviation of at least ``wanted`` over the batch.
+
+    A code that is the same for everybody is the decoder's cheapest way to a better mean face: tanh saturates, and
+    nothing is learnt any more (two runs ended so).
+
+    Source: the variance term of Bardes, Ponce, LeCun, VICReg, ICLR 2022; not part of the paper.
+    """
+    return codes.mean(0).square().mean() + (wanted - (codes.var(0) + 1e-4).sqrt()).relu().mean()
+
+
+class Recent(nn.Module):
+    """The identity codes of the last batches and whose they are: negatives that cost nothing."""
+
+    def __init__(self, size: int, dim: int = CODE_DIM) -> None:
+        super().__init__()
+        self.size = size
+        self.register_buffer("codes", torch.zeros(size, dim))
+        self.register_buffer("owners", torch.full((size,), -1))
+        self.register_buffer("count", torch.zeros((), dtype=torch.long))
+
+    def held(self) -> tuple[Tensor | None, Tensor | None]:
+        """-> codes (Q, 256) and owners (Q,), or None and None at first."""
+        filled = min(int(self.count), self.size)
+        return (self.codes[:filled].clone(), self.owners[:filled].clone()) if filled else (None, None)
+
+    @torch.no_grad()
+    def push(self, codes: Tensor, owners: Tensor) -> None:
+        places = (int(self.count) + torch.arange(len(codes), device=codes.device)) % self.size
+        self.codes[places], self.owners[places] = codes.detach().float(), owners
+        self.count += len(codes)
 
 
 def expression_objective(
@@ -288,6 +349,8 @@ def expression_objective(
         )
     if weights.edges:
         terms["edges"] = weights.edges * (edges(rebuilt, images) + edges(copied, images[:plain]))
+    if weights.mouth:
+        terms["mouth"] = weights.mouth * (F.l1_loss(mouth(rebuilt), mouth(images)) + F.l1_loss(mouth(direct), mouth(images)))
     if weights.neutral_fidelity:
         wanted = warped.detach()
         fidelity = F.l1_loss(neutral, wanted) + ssim(neutral, wanted) + 2 * edges(neutral, wanted)
@@ -386,6 +449,8 @@ def identity_objective(
         terms["perceptual"] = weights.perceptual * (perceptual(direct, images) + perceptual(rebuilt, images))
     if weights.edges:
         terms["edges"] = weights.edges * (edges(rebuilt, images) + edges(restored, neutral))
+    if weights.code_spread:
+        terms["code_spread"] = weights.code_spread * spread(code)
     if weights.mean_agreement:
         terms["mean_agreement"] = weights.mean_agreement * F.l1_loss(means, shared.detach())
     pictures = {"face": images, "neutral": neutral, "mean": means, "restored": restored, "rebuilt": rebuilt, "code": code}

@@ -41,6 +41,7 @@ from facezoo_cycle_face.losses import (
     Average,
     ExpressionWeights,
     IdentityWeights,
+    Recent,
     contrast,
     expression_objective,
     identity_objective,
@@ -119,6 +120,7 @@ class IdentityTraining(CycleFaceTraining):
         hinge: see ``losses.margin``.
         group: "person": all pictures with one ``person`` in ``faces.csv`` are one track (for the contrast term).
         temperature: of the contrast term.
+        negatives: codes of earlier batches that the contrast term also compares with.
         weights: of the losses.
     """
 
@@ -128,6 +130,7 @@ class IdentityTraining(CycleFaceTraining):
     hinge: bool = False
     group: Literal["picture", "person"] = "picture"
     temperature: float = Field(default=0.1, gt=0)
+    negatives: int = Field(default=1024, ge=1)
     weights: IdentityWeights = IdentityWeights()
     rates: dict[int, float] = {0: 5e-5, 1: 1e-4, 10: 1e-5}
 
@@ -252,6 +255,7 @@ class IdentityRecipe(_CycleFaceRecipe):
         super().__init__(config, data)
         self.component = _second_stage(config.start)
         self.average = Average(self.component.config.image_size)
+        self.recent = Recent(config.negatives)
         trained = (self.component.identity_encoder, self.component.identity_decoder)
         self.component.requires_grad_(False).eval()
         for network in trained:
@@ -269,7 +273,7 @@ class IdentityRecipe(_CycleFaceRecipe):
         return PairDataset(self.tracks(c.group), size, c.augmentation, partner="other", again=again, seed=c.seed)
 
     def modules(self) -> dict[str, nn.Module]:
-        return {"component": self.component, "average": self.average}
+        return {"component": self.component, "average": self.average, "recent": self.recent}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {"identity": torch.optim.Adam(parameters_of(self.component), lr=0.0, betas=(0.5, 0.9))}
@@ -285,7 +289,9 @@ class IdentityRecipe(_CycleFaceRecipe):
         if config.weights.contrast:
             again = self.component.identity_encoder(self.images(batch, "first_again", "second_again")).float()
             owners = torch.cat((batch["owner"], batch["other"]))
-            terms["contrast"] = config.weights.contrast * contrast(made["code"], again, owners, config.temperature)
+            distance = contrast(made["code"], again, owners, config.temperature, *self.recent.held())
+            terms["contrast"] = config.weights.contrast * distance
+            self.recent.push(again, owners)
         return terms
 
     def pictures(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
