@@ -35,10 +35,7 @@ def page() -> str:
         "",
         "| architecture | kinds | imports | plugin | summary |",
         "| --- | --- | --- | --- | --- |",
-        *(
-            f"| `{s.arch}` | {', '.join(s.kinds)} | {', '.join(f'`{c}`' for c in s.converters) or '–'} | {s.plugin} | {s.summary} |"
-            for s in discover().all(ComponentSpec)
-        ),
+        *(architecture(spec) for spec in discover().all(ComponentSpec)),
         "",
         "## Numbers",
         "",
@@ -60,6 +57,12 @@ def row(entry: ModelEntry) -> str:
     """A model's row."""
     tasks = ", ".join(entry.tasks)
     return f"| `{entry.id}` | {entry.summary} | {tasks} | {how(entry)} | {entry.license.weights} |"
+
+
+def architecture(spec: ComponentSpec) -> str:
+    """An architecture's row."""
+    formats = ", ".join(f"`{name}`" for name in spec.converters) or "–"
+    return f"| `{spec.arch}` | {', '.join(spec.kinds)} | {formats} | {spec.plugin} | {spec.summary} |"
 
 
 def how(entry: ModelEntry) -> str:
@@ -98,5 +101,6 @@ def metric(entry: ModelEntry, m: Metric) -> str:
 
 if __name__ == "__main__":
     if "--check" in sys.argv:
-        sys.exit(0 if TARGET.is_file() and TARGET.read_text(encoding="utf-8") == page() else "docs/models.md is stale: make docs")
+        fresh = TARGET.is_file() and TARGET.read_text(encoding="utf-8") == page()
+        sys.exit(0 if fresh else "docs/models.md is stale: make docs")
     TARGET.write_text(page(), encoding="utf-8")

@@ -226,7 +226,8 @@ def converter_spec(format: str) -> ComponentSpec:
 def _converted(spec: ComponentSpec, format: str, path: Path, config: Mapping[str, Any]) -> tuple[Component, tuple[str, ...]]:
     """By the format's converter; a format without one is a file that the component reads itself."""
     if format not in spec.converters:
-        component = weights.create(spec, resolve(spec.config, f"component {spec.arch}").from_values(config, f"the source of {path}"))
+        config_class = resolve(spec.config, f"component {spec.arch}")
+        component = weights.create(spec, config_class.from_values(config, f"the source of {path}"))
         if not hasattr(component, "load_file"):
             raise UnknownNameError(f"{spec.arch} neither converts nor reads the format {format!r}.")
         component.load_file(path)  # pyright: ignore[reportCallIssue]
