@@ -281,17 +281,15 @@ def verification(model: Any, album: Sequence[Photo], faces: Tensor) -> dict[str,
         accuracy = []
         for fold in folds:
             rest = np.setdiff1d(order, fold)
-            limits = np.unique(np.concatenate([near[rest], far[rest]]))
-            best = max(limits, key=lambda t: (near[rest] >= t).mean() + (far[rest] < t).mean())
+            candidates = np.unique(np.concatenate([near[rest], far[rest]]))
+            best = max(candidates, key=lambda t: (near[rest] >= t).mean() + (far[rest] < t).mean())
             accuracy.append(((near[fold] >= best).mean() + (far[fold] < best).mean()) / 2)
         half = 2.262 * np.std(accuracy, ddof=1) / np.sqrt(10)  # Student's t, nine degrees of freedom
         mean = float(np.mean(accuracy))
         area = float((near[:, None] > far[None, :]).mean())
-        result[name] = {
-            "value": round(mean, 4),
-            "interval": [round(mean - half, 4), round(mean + half, 4)],
-            "area under ROC": round(area, 4),
-        }
+        limits = [round(mean - half, 4), round(mean + half, 4)]
+        result[f"accuracy, {name}"] = {"value": round(mean, 4), "interval": limits, "n": 2 * len(order)}
+        result[f"area under ROC, {name}"] = round(area, 4)
     return result
 
 

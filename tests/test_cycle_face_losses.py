@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 
 from facezoo.plugin import create
-from facezoo_cycle_face import facezoo_components, losses
+from facezoo_cycle_face import facezoo_components, losses, objectives
 from facezoo_cycle_face.config import CycleFaceConfig
-from facezoo_cycle_face.losses import ExpressionWeights, IdentityWeights
+from facezoo_cycle_face.networks import warp
+from facezoo_cycle_face.objectives import ExpressionWeights, IdentityWeights
 
 
 @pytest.fixture(scope="module")
@@ -93,11 +94,11 @@ def test_contrast_is_small_when_people_are_told_apart_and_never_sets_a_person_ag
 
 def test_stage_one_sums_the_released_terms_and_reaches_all_its_networks(component, images):
     component.trainable_(True)
-    terms, pictures = losses.expression_objective(component, images, ExpressionWeights())
+    terms, pictures = objectives.expression_objective(component, images, ExpressionWeights())
     assert set(terms) == {"pixel", "symmetry", "ssim"}
     x, neutral, rebuilt, copied, direct = (pictures[n] for n in ("face", "neutral", "rebuilt", "copied", "direct"))
     _, inverse = component.flow_decoder(component.expression_encoder(images))
-    moved = losses.warp(losses.swap(neutral), inverse, clamp=True)
+    moved = warp(losses.swap(neutral), inverse, clamp=True)
     pixel = sum(F.l1_loss(made, x) for made in (rebuilt, copied, moved)) + 1.5 * F.l1_loss(direct, x)
     assert terms["pixel"].item() == pytest.approx(pixel.item(), rel=1e-5)
     ssim = losses.ssim_loss(rebuilt, x) + losses.ssim_loss(copied, x) + 1.5 * losses.ssim_loss(direct, x)
@@ -117,7 +118,7 @@ def test_the_mouth_lies_below_the_middle(images):
 def test_options_add_their_terms_and_only_theirs(component, images):
     chosen = ExpressionWeights(edges=1, neutral_fidelity=1, flow_mean=1, flow_roughness=1, perceptual=1, landmarks=1, mouth=1)
     points = straight().expand(4, -1, -1)
-    terms, _ = losses.expression_objective(component, images, chosen, perceptual=F.mse_loss, plain=1, points=points)
+    terms, _ = objectives.expression_objective(component, images, chosen, perceptual=F.mse_loss, plain=1, points=points)
     added = {"landmarks", "mouth", "edges", "neutral_fidelity", "flow_mean", "flow_roughness", "perceptual"}
     assert set(terms) == {"pixel", "symmetry", "ssim"} | added
 
@@ -171,7 +172,7 @@ def test_stage_two_rebuilds_everybody_from_one_mean_face_and_trains_only_the_ide
     for network in (component.identity_encoder, component.identity_decoder):
         network.requires_grad_(True)
     component.identity_decoder.trunk.requires_grad_(False)
-    terms, pictures = losses.identity_objective(component, images, IdentityWeights(mean_agreement=1))
+    terms, pictures = objectives.identity_objective(component, images, IdentityWeights(mean_agreement=1))
     shared = pictures["mean"].mean(0, keepdim=True).expand_as(images)
     again = component.identity_decoder(shared, pictures["code"], "restore")
     assert torch.allclose(again, pictures["restored"], atol=1e-5)
@@ -185,10 +186,25 @@ def test_stage_two_rebuilds_everybody_from_one_mean_face_and_trains_only_the_ide
 def test_a_given_mean_face_replaces_the_batchs_and_a_share_keeps_its_own(component, images):
     component.requires_grad_(False)
     given = torch.zeros(1, 3, 64, 64)
-    _, pictures = losses.identity_objective(component, images, IdentityWeights(own_mean_share=0.5), mean_face=given)
+    _, pictures = objectives.identity_objective(component, images, IdentityWeights(own_mean_share=0.5), mean_face=given)
     own = component.identity_decoder(pictures["mean"], pictures["code"], "restore")
     from_given = component.identity_decoder(given.expand_as(images), pictures["code"], "restore")
     assert torch.allclose(pictures["restored"], torch.cat((own[:2], from_given[2:])), atol=1e-5)
+
+
+def test_stage_two_can_leave_the_rebuilt_face_out(component, images):
+    component.requires_grad_(False)
+    options = IdentityWeights(rebuilt=0, restored=1, code_spread=1, margin=0)
+    terms, pictures = objectives.identity_objective(component, images, options)
+    assert "rebuilt" not in pictures and set(terms) == {"pixel", "symmetry", "margin", "restored", "code_spread"}
+    plain = F.l1_loss(pictures["restored"], pictures["neutral"])
+    assert terms["pixel"].item() == pytest.approx(plain.item())
+
+
+def test_spread_is_nothing_for_centred_codes_and_much_for_one_code_for_everybody():
+    codes = torch.tensor([[0.8], [-0.8]]).expand(2, 256)
+    assert losses.spread(codes).item() == pytest.approx(0, abs=1e-6)
+    assert losses.spread(torch.ones(4, 256)).item() > 1.3
 
 
 def test_the_running_mean_forgets_its_first_value():

@@ -106,7 +106,7 @@ def test_the_defaults_are_the_releases():
     assert one.model.trunk == "vgg19-frozen" and one.model.width == 1.0 and one.perceptual == "vgg19" and one.noise
     released = {"pixel": 1.0, "direct": 1.5, "perceptual": 0.01, "symmetry": 1.5, "symmetry_of_warped": 0.5, "ssim": 5.0}
     assert {name: value for name, value in one.weights.model_dump().items() if value} == released
-    released = {"pixel": 1.0, "direct": 0.8, "perceptual": 0.01, "symmetry": 1.5, "ssim": 5.0, "margin": 1.0}
+    released = {"pixel": 1.0, "direct": 0.8, "perceptual": 0.01, "symmetry": 1.5, "ssim": 5.0, "margin": 1.0, "rebuilt": 1.0}
     assert {name: value for name, value in two.weights.model_dump().items() if value} == released
 
 

@@ -168,8 +168,9 @@ def test_a_run_is_neither_overwritten_nor_continued_with_other_values(tmp_path: 
 def test_settings_reach_into_a_recipes_values_and_are_checked(tmp_path: Path):
     file = tmp_path / "values.yaml"
     file.write_text("seed: 3\nepochs: 2\n")
-    values = read_config(TrainingConfig, file, ["epochs=5", "mixed_precision=bf16"])
-    assert (values.seed, values.epochs, values.mixed_precision) == (3, 5, "bf16")
+    values = read_config(TrainingConfig, file, ["epochs=5", "mixed_precision=bf16", "channels_last=true"])
+    assert (values.seed, values.epochs, values.mixed_precision, values.channels_last) == (3, 5, "bf16", True)
+    assert read_config(TrainingConfig, None, ["mixed_precision=no"]).mixed_precision == "no"  # a word, not false
     for wrong, words in (("epoch=5", "epoch"), ("epochs", "key=value"), ("epochs=0", "greater than or equal to 1")):
         with pytest.raises(InputError, match=words):
             read_config(TrainingConfig, None, [wrong])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +15,17 @@ from facezoo.config import explain
 from facezoo.errors import InputError
 
 C = TypeVar("C", bound=BaseModel)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML whose only truth values are true and false: ``perceptual: off`` and ``mixed_precision: no`` are words here."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|false|False)$"), list("tTfF"))
 
 
 def read_config(kind: type[C], given: str | Path | Mapping[str, Any] | None = None, settings: Sequence[str] = ()) -> C:
@@ -33,7 +45,7 @@ def read_config(kind: type[C], given: str | Path | Mapping[str, Any] | None = No
         if not equals or not key:
             raise InputError(f"--set takes key=value, not {setting!r}.")
         try:
-            _put(values, key.split("."), yaml.safe_load(text))
+            _put(values, key.split("."), yaml.load(text, _Loader))
         except yaml.YAMLError as error:
             raise InputError(f"--set {setting}: the value is no YAML ({error}).") from error
     try:
@@ -45,7 +57,7 @@ def read_config(kind: type[C], given: str | Path | Mapping[str, Any] | None = No
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text())
+        values = yaml.load(path.read_text(), _Loader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{path} was not read as a recipe's values in YAML or JSON: {error}") from error
     if not isinstance(values, dict):

@@ -37,17 +37,15 @@ from facezoo.plugin import (
 from facezoo_cycle_face.augment import Augmentation
 from facezoo_cycle_face.config import CycleFaceConfig
 from facezoo_cycle_face.initial import copy_vgg19, draw_he
-from facezoo_cycle_face.losses import (
-    Average,
+from facezoo_cycle_face.losses import Average, Recent, contrast
+from facezoo_cycle_face.model import CycleFace
+from facezoo_cycle_face.objectives import (
     ExpressionWeights,
     IdentityWeights,
-    Recent,
-    contrast,
     expression_objective,
     identity_objective,
     warm_up_objective,
 )
-from facezoo_cycle_face.model import CycleFace
 from facezoo_cycle_face.pairs import PairDataset, Track, faces_of_clips, single_portraits, voxceleb_frames
 from facezoo_cycle_face.perceptual import GramDistance
 
@@ -116,7 +114,8 @@ class IdentityTraining(CycleFaceTraining):
 
     Attributes:
         start: the stage-1 model: a folder or an id.
-        mean_face: what all faces are rebuilt from: the batch's mean, as released, or a running one.
+        mean_face: what all faces are rebuilt from: the mean of the batch's mean faces, as released; a running mean of them;
+            or a running mean of the neutral faces.
         hinge: see ``losses.margin``.
         group: "person": all pictures with one ``person`` in ``faces.csv`` are one track (for the contrast term).
         temperature: of the contrast term.
@@ -126,7 +125,7 @@ class IdentityTraining(CycleFaceTraining):
 
     epochs: int = 20
     start: str = ""
-    mean_face: Literal["batch", "running"] = "batch"
+    mean_face: Literal["batch", "running", "neutrals"] = "batch"
     hinge: bool = False
     group: Literal["picture", "person"] = "picture"
     temperature: float = Field(default=0.1, gt=0)
@@ -280,12 +279,12 @@ class IdentityRecipe(_CycleFaceRecipe):
 
     def losses(self, batch: Mapping[str, Tensor], turn: str, moment: Moment) -> dict[str, Tensor]:
         config, images = self.config, self.images(batch)
-        running = config.mean_face == "running" and int(self.average.count) > 0
+        running = config.mean_face != "batch" and int(self.average.count) > 0
         terms, made = identity_objective(
             self.component, images, config.weights, self.perceptual,
             self.average.value.clone() if running else None, config.hinge, self.noise_of(moment),
         )  # fmt: skip
-        self.average.update(made["mean"])
+        self.average.update(made["neutral" if config.mean_face == "neutrals" else "mean"])
         if config.weights.contrast:
             again = self.component.identity_encoder(self.images(batch, "first_again", "second_again")).float()
             owners = torch.cat((batch["owner"], batch["other"]))
@@ -295,7 +294,8 @@ class IdentityRecipe(_CycleFaceRecipe):
         return terms
 
     def pictures(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        _, made = identity_objective(self.component, self.images(batch), self.config.weights)
+        weights = self.config.weights.model_copy(update={"rebuilt": 1.0})
+        _, made = identity_objective(self.component, self.images(batch), weights)
         return self.shown(made, ("face", "neutral", "mean", "restored", "rebuilt"))
 
 
