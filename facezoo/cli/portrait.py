@@ -51,7 +51,7 @@ def _faces(page: Image.Image, pen: ImageDraw.ImageDraw, findings: Findings) -> N
         return
     cells = [
         ("1  Face", "what the network sees", crop),
-        ("2  Neutral", "1 without expression and pose", made["neutral"].pixels),
+        ("2  Neutral", "1 turned to the front", made["neutral"].pixels),
         ("3  Mean face", "2 without identity", made["mean_face"].pixels),
         ("4  Put together again", "3 with identity and expression", findings.reconstruction),
         ("5  Driver", "the same portrait, mirrored", findings.driver),
