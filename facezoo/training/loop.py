@@ -120,7 +120,7 @@ class _Run:
         self.modules = dict(recipe.modules())
         self.format = torch.channels_last if self.config.channels_last else torch.contiguous_format
         for module in self.modules.values():
-            module.to(accelerator.device, memory_format=self.format)
+            module.to(accelerator.device, memory_format=self.format)  # pyright: ignore[reportCallIssue]
         self.optimizers = {turn: accelerator.prepare_optimizer(o) for turn, o in recipe.optimizers().items()}
         self.average = WeightAverage(self.modules, self.config.ema) if self.config.ema else None
         length = len(self.dataset)  # pyright: ignore[reportArgumentType]
@@ -140,7 +140,8 @@ class _Run:
         while self.step < self.steps:
             epoch, start = divmod(self.step, self.per_epoch)
             if hasattr(self.dataset, "set_epoch"):
-                self.dataset.set_epoch(epoch)  # before the workers are made: each gets a copy
+                # before the workers are made: each gets a copy
+                self.dataset.set_epoch(epoch)  # pyright: ignore[reportAttributeAccessIssue]
             loader = DataLoader(self.dataset, batch_sampler=self._batches(epoch, start), num_workers=self.config.workers)
             for batch in loader:
                 self._step({name: self._placed(value) for name, value in batch.items()}, epoch, journal)
