@@ -160,7 +160,8 @@ def default_for(spec: PipelineSpec, slot: str) -> str:
             return entry.slots[slot]
     raise UnknownNameError(
         f"No model is registered for the slot {slot!r} ({spec.slots[slot]}) of {spec.name}: "
-        f"name one, pipeline({spec.name!r}, {slot}=…). `facezoo list` shows what there is."
+        f"name one, pipeline({spec.name!r}, {slot}=…) or --slot {slot}=ID. Where `facezoo list` shows none that fits, it has "
+        "to be trained or to come with a plugin."
     )
 
 

@@ -211,8 +211,8 @@ def _four(box: np.ndarray | None) -> Iterable[float]:
     return (0.0, 0.0, 0.0, 0.0) if box is None else (float(v) for v in box)
 
 
-def table(results: Iterable[ImageResult]) -> pandas.DataFrame:
-    """A data frame with one row per face; ``frame.attrs["spaces"]`` maps each view to its space.
+def table(results: ImageResult | Iterable[ImageResult]) -> pandas.DataFrame:
+    """A data frame of one result or several, one row per face; ``frame.attrs["spaces"]`` maps each view to its space.
 
     Raises:
         InputError: pandas is not installed.
@@ -221,7 +221,7 @@ def table(results: Iterable[ImageResult]) -> pandas.DataFrame:
         import pandas
     except ImportError as error:
         raise InputError("Tables need pandas: pip install 'facezoo[table]'.") from error
-    results = list(results)
+    results = [results] if isinstance(results, ImageResult) else list(results)
     frame = pandas.DataFrame([row for result in results for row in result.rows()])
     frame.attrs["spaces"] = {v: e.space_id for r in results for f in r.faces for v, e in f.embeddings.items()}
     return frame

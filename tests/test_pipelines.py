@@ -195,6 +195,7 @@ def test_results_become_json_rows_and_tables(pipe):
     assert len(data["faces"][0]["box"]) == 4
     frame = facezoo.table([result, pipe(np.zeros((9, 9, 3), np.uint8))])
     assert list(frame["face"])[:1] == [0]
+    assert list(facezoo.table(result)["face"]) == [0]
     assert len(frame) == 2
     assert frame.attrs["spaces"] == {"identity": result.faces[0].embeddings["identity"].space_id}
     with pytest.raises(AttributeError):

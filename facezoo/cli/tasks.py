@@ -15,6 +15,8 @@ from facezoo.errors import InputError
 from facezoo.plugins import discover
 from facezoo.specs import PipelineSpec
 
+TABLES = (".json", ".jsonl", ".csv", ".parquet")
+
 Pictures = Annotated[
     list[Path], typer.Argument(metavar="PICTURES", help="Pictures, videos and folders of pictures.", show_default=False)
 ]
@@ -93,6 +95,8 @@ def embed(
     """
     if view not in ("identity", "expression"):
         raise InputError(f"--view is identity or expression, not {view!r}.")
+    if output is not None and output.suffix and output.suffix.lower() not in TABLES:
+        raise InputError(f"Vectors are written to a file ending in {', '.join(TABLES)}, not to {output.name}.")
     options = {**picking.calling, "batch_size": compute.batch_size}
     perform(f"{view}-embedding", pictures, slots.chosen({}), options, compute, output, shared)
 
@@ -107,10 +111,10 @@ def compare(
     min_score: Annotated[float, typer.Option(metavar="0..1", help="Leave out detections below this score.")] = 0.5,
     output: Output = None,
 ) -> None:
-    """Do two pictures show the same person?
+    """How alike are two people's faces?
 
-    Prints the similarity, and an answer where a threshold was measured. A similarity is no proof of identity. Where the
-    law asks for consent to compare faces, ask for it.
+    Prints the similarity of their identity codes, and an answer where a threshold was measured. A similarity is no
+    proof of identity. Where the law asks for consent to compare faces, ask for it.
 
     \b
     Example:

@@ -31,7 +31,7 @@ def facezoo_pipelines() -> tuple[PipelineSpec, ...]:
             name="frontalization",
             target="facezoo_cycle_face.pipeline:Frontalization",
             slots={"detector": "detector", "manipulator": "manipulator:neutralize"},
-            summary="The neutral, frontal face of everybody in a picture, and the mean face",
+            summary="Everybody's face turned to the front (the paper's neutral face), and the mean face",
         ),
         PipelineSpec(
             name="expression-transfer",
