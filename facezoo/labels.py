@@ -22,7 +22,7 @@ class Emotion(StrEnum):
 
 SEVEN_EMOTIONS = tuple(Emotion)[:7]
 
-AFFECTNET = {code: emotion for code, emotion in enumerate(Emotion)}
+AFFECTNET = dict(enumerate(Emotion))
 """AffectNet's expression codes: 0 neutral … 6 anger, 7 contempt."""
 
 RAF_DB = {

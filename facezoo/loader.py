@@ -15,7 +15,7 @@ from facezoo import hub, publish, weights
 from facezoo.components import Component, Provenance
 from facezoo.devices import compile_networks, resolve_device, resolve_dtype
 from facezoo.errors import IncompatibleError, InputError, UnknownNameError, WeightsError
-from facezoo.pipelines import FacePipeline, Pipeline, Together
+from facezoo.pipelines import FacePipeline, Together
 from facezoo.plugins import discover
 from facezoo.registry import ModelEntry, load_registry
 from facezoo.results import Comparison, Embedding
@@ -137,13 +137,10 @@ def pipeline(
             loaded[value] = load(value, device=device, dtype=dtype, compile=compile)
         return loaded[value]
 
-    parts = []
+    parts: list[Any] = []
     for spec in specs:
         chosen = {slot: slots[slot] if slot in slots else default_for(spec, slot) for slot in spec.slots}
-        made: Pipeline = resolve(spec.target, f"pipeline {spec.name}")(spec, {s: component(v) for s, v in chosen.items()})
-        if isinstance(made, FaceVerification):
-            made.threshold, made.false_accept_rate = measured_threshold(made.encoder)
-        parts.append(made)
+        parts.append(resolve(spec.target, f"pipeline {spec.name}")(spec, {s: component(v) for s, v in chosen.items()}))
     if isinstance(name, str):
         return parts[0]
     alone = [part.spec.name for part in parts if not isinstance(part, FacePipeline) or isinstance(part, FaceVerification)]
@@ -163,18 +160,6 @@ def default_for(spec: PipelineSpec, slot: str) -> str:
         f"name one, pipeline({spec.name!r}, {slot}=…) or --slot {slot}=ID. Where `facezoo list` shows none that fits, it has "
         "to be trained or to come with a plugin."
     )
-
-
-def measured_threshold(encoder: Component) -> tuple[float | None, float | None]:
-    """Similarity threshold and false-accept rate that the encoder's registry entry states as measured, or two Nones."""
-    if encoder.provenance is None:
-        return None, None
-    for entry in load_registry().models:
-        if encoder.provenance.id in (entry.id, f"{entry.plugin}:{entry.id}"):
-            for metric in entry.metrics:
-                if metric.task == "face-verification" and metric.metric == "false_accept_rate" and metric.threshold is not None:
-                    return metric.threshold, metric.value
-    return None, None
 
 
 def compare(a: Embedding, b: Embedding) -> Comparison:

@@ -12,6 +12,7 @@ from facezoo.components import Classifier, Encoder, Head, describe
 from facezoo.errors import IncompatibleError, InputError
 from facezoo.labels import SEVEN_EMOTIONS
 from facezoo.pipelines import FacePipeline, view_of
+from facezoo.registry import load_registry
 from facezoo.results import Embedding, Face, ImageResult, Pose, Scores, Verification
 
 
@@ -54,8 +55,9 @@ class FaceVerification(IdentityEmbedding):
     without one only the similarity is given and ``same`` is None.
     """
 
-    threshold: float | None = None
-    false_accept_rate: float | None = None
+    def prepare(self) -> None:
+        super().prepare()
+        self.threshold, self.false_accept_rate = measured_threshold(self.encoder)
 
     def __call__(self, x: Any, other: Any = None, **options: Any) -> Any:
         """Compares two pictures.
@@ -124,6 +126,18 @@ def fits(head: Head, encoder: Encoder) -> None:
             f"{describe(head)} was trained on {wanted.encoder}, view {wanted.view} (space {wanted.space_id}); "
             f"{describe(encoder)} gives {given}. Use encoder={wanted.encoder!r}."
         )
+
+
+def measured_threshold(encoder: Encoder) -> tuple[float | None, float | None]:
+    """Similarity threshold and false-accept rate that the encoder's registry entry states as measured, or two Nones."""
+    if encoder.provenance is None:
+        return None, None
+    for entry in load_registry().models:
+        if encoder.provenance.id in (entry.id, f"{entry.plugin}:{entry.id}"):
+            for metric in entry.metrics:
+                if metric.task == "face-verification" and metric.metric == "false_accept_rate" and metric.threshold is not None:
+                    return metric.threshold, metric.value
+    return None, None
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,10 +12,12 @@ import torch
 from PIL import Image
 
 import facezoo
+from facezoo import tasks
 from facezoo.batches import Shot, in_portions, make_options, select
-from facezoo.components import Classifier, Detections
+from facezoo.components import Classifier, Detections, Provenance
 from facezoo.config import ComponentConfig
 from facezoo.contracts import InputContract, SquareCrop
+from facezoo.registry import Metric, load_registry
 from facezoo.specs import ComponentSpec
 from tests.untrained import FixedDetector, cycle_face, cycle_face_directory, portrait
 
@@ -221,6 +224,18 @@ def test_verification_claims_no_threshold_it_does_not_have(encoder):
         pipe(portrait())
     with pytest.raises(facezoo.InputError, match="No face"):
         pipe(portrait(), np.zeros((60, 60, 3), np.uint8))
+
+
+def test_a_measured_threshold_comes_with_its_false_accept_rate(encoder, monkeypatch):
+    entry = load_registry().model("cycle-face-nano")
+    metric = Metric(task="face-verification", dataset="d", split="s", metric="false_accept_rate", value=0.01, threshold=0.7,
+                    protocol="p", measured_by="facezoo")  # fmt: skip
+    known = entry.model_copy(update={"metrics": (metric,)})
+    monkeypatch.setattr(tasks, "load_registry", lambda: SimpleNamespace(models=(known,)))
+    monkeypatch.setattr(encoder, "provenance", Provenance("cycle-face-nano", "package"))
+    pipe = facezoo.pipeline("face-verification", detector=FixedDetector(), encoder=encoder)
+    answer = pipe(portrait(), portrait())
+    assert (answer.same, answer.threshold, answer.false_accept_rate) == (True, 0.7, 0.01)
 
 
 def test_transfer_between_pictures(encoder, tmp_path):

@@ -15,8 +15,6 @@ from facezoo.errors import InputError
 from facezoo.plugins import discover
 from facezoo.specs import PipelineSpec
 
-TABLES = (".json", ".jsonl", ".csv", ".parquet")
-
 Pictures = Annotated[
     list[Path], typer.Argument(metavar="PICTURES", help="Pictures, videos and folders of pictures.", show_default=False)
 ]
@@ -95,8 +93,11 @@ def embed(
     """
     if view not in ("identity", "expression"):
         raise InputError(f"--view is identity or expression, not {view!r}.")
-    if output is not None and output.suffix and output.suffix.lower() not in TABLES:
-        raise InputError(f"Vectors are written to a file ending in {', '.join(TABLES)}, not to {output.name}.")
+    if output is not None and output.suffix:
+        from facezoo.tables import FORMATS
+
+        if output.suffix.lower() not in FORMATS:
+            raise InputError(f"Vectors are written to a file ending in {', '.join(FORMATS)}, not to {output.name}.")
     options = {**picking.calling, "batch_size": compute.batch_size}
     perform(f"{view}-embedding", pictures, slots.chosen({}), options, compute, output, shared)
 
