@@ -202,7 +202,7 @@ def _similarities(pipe: Any, portrait: np.ndarray, face: Face, driver: Face) -> 
     codes = [_code(result.faces[0]) for result in pipe([small, *others], cropped=True)] if others else []
     if codes:
         found.append(Similarity("mirrored, in 25 x 25 grey pixels", (cosine(own, codes[0]),)))
-        found.append(Similarity(f"{len(others)} other people, likewise", tuple(cosine(own, code) for code in codes[1:])))
+        found.append(Similarity(f"{len(others)} others so: range and mean", tuple(cosine(own, code) for code in codes[1:])))
     return tuple(found)
 
 

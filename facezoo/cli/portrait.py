@@ -71,27 +71,32 @@ def _caption(pen: ImageDraw.ImageDraw, x: float, y: float, title: str, text: str
 
 
 def _chart(pen: ImageDraw.ImageDraw, similarities: tuple[Similarity, ...]) -> None:
-    """Similarities as bars from 0 to 1; of many faces the range and the mean."""
+    """Similarities as bars on an axis from -1 to 1; of many faces the range, with a tick at the mean."""
     x, y = MARGIN, 800
     pen.line((x, y - 16, WIDTH - MARGIN, y - 16), fill=LINE, width=2)
     pen.text((x, y), "How alike are identity codes?", fill=INK, font=font(20))
     pen.text((x, y + 28), "cosine with the code of face 1", fill=SOFT, font=font(16))
-    zero, one = MARGIN + LEFT + 64, WIDTH - MARGIN - 124
-    for value, place in ((0, zero), (1, one)):
-        pen.text((place, y - 7), str(value), fill=SOFT, font=font(13), anchor="mt")
+    left, right = MARGIN + LEFT + 64, WIDTH - MARGIN - 124
+    for value in (-1, 0, 1):
+        pen.text((_place(value, left, right), y - 7), str(value), fill=SOFT, font=font(13), anchor="mt")
     for index, similarity in enumerate(similarities):
-        _bar(pen, similarity, zero, one, y + 24 + index * 34)
+        _bar(pen, similarity, left, right, y + 24 + index * 34)
 
 
-def _bar(pen: ImageDraw.ImageDraw, similarity: Similarity, zero: float, one: float, y: float) -> None:
+def _place(cosine: float, left: float, right: float) -> float:
+    return left + (right - left) * (cosine + 1) / 2
+
+
+def _bar(pen: ImageDraw.ImageDraw, similarity: Similarity, left: float, right: float, y: float) -> None:
     values = np.asarray(similarity.values)
-    reach = [zero + (one - zero) * float(np.clip(v, 0, 1)) for v in (values.min(), values.mean(), values.max())]
-    pen.text((zero - 18, y), similarity.label, fill=INK, font=font(17), anchor="rm")
-    pen.rectangle((zero, y - 9, one, y + 9), fill=(242, 243, 245))
+    low, mean, high = (_place(float(v), left, right) for v in (values.min(), values.mean(), values.max()))
+    pen.text((left - 18, y), similarity.label, fill=INK, font=font(17), anchor="rm")
+    pen.rectangle((left, y - 9, right, y + 9), fill=(242, 243, 245))
     if len(values) == 1:
-        pen.rectangle((zero, y - 9, reach[0], y + 9), fill=BAR)
-        pen.text((one + 14, y), f"{values[0]:.2f}", fill=INK, font=font(17), anchor="lm")
+        start, end = sorted((_place(0, left, right), mean))
+        pen.rectangle((start, y - 9, end, y + 9), fill=BAR)
+        pen.text((right + 14, y), f"{values[0]:.2f}", fill=INK, font=font(17), anchor="lm")
         return
-    pen.rectangle((reach[0], y - 9, reach[2], y + 9), fill=(176, 196, 230))
-    pen.rectangle((reach[1] - 2, y - 9, reach[1] + 2, y + 9), fill=BAR)
-    pen.text((one + 14, y), f"{values.min():.2f} to {values.max():.2f}", fill=INK, font=font(17), anchor="lm")
+    pen.rectangle((low, y - 9, high, y + 9), fill=(176, 196, 230))
+    pen.rectangle((mean - 2, y - 9, mean + 2, y + 9), fill=BAR)
+    pen.text((right + 14, y), f"{values.min():.2f} to {values.max():.2f}", fill=INK, font=font(17), anchor="lm")
