@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 _HOME = {
     "facezoo.hookspecs": ("hookimpl",),
+    "facezoo.labels": ("AFFECTNET", "FER_2013", "FIVE_LANDMARKS", "RAF_DB", "SEVEN_EMOTIONS", "Emotion"),
     "facezoo.specs": ("CommandSpec", "ComponentSpec", "DatasetSpec", "PipelineSpec", "ProtocolSpec", "RecipeSpec"),
     "facezoo.errors": (
         "DatasetError", "DeviceError", "FacezooError", "IncompatibleError", "InputError", "PluginError", "WeightsError",
@@ -22,14 +23,20 @@ _HOME = {
         "check_faces", "patterns",
     ),
     "facezoo.weights": ("Converted", "apply_renames", "create", "read_checkpoint", "save"),
-    "facezoo.results": ("Clip", "Embedding", "Face", "ImageResult", "Picture", "Scores"),
-    "facezoo.images": ("is_video", "name_of", "read"),
+    "facezoo.results": ("Clip", "Embedding", "Face", "ImageResult", "Picture", "Pose", "Quantity", "Scores"),
+    "facezoo.images": ("is_picture", "is_video", "name_of", "read"),
     "facezoo.crops": ("cut", "matrices", "paste"),
     "facezoo.video": ("Writer", "frames", "probe"),
     "facezoo.batches": ("Cut", "FaceBatch", "Options", "Shot", "make_options", "progress", "to_uint8"),
     "facezoo.pipelines": ("DetectingPipeline", "FacePipeline", "Pipeline"),
+    "facezoo.tasks": ("fits",),
     "facezoo.loader": ("load", "pipeline"),
-    "facezoo.training": ("Moment", "Recipe", "Record", "TrainingConfig", "parameters_of"),
+    "facezoo.datasets": ("AnnotatedTriplet", "Reader", "Sample", "TripletReader", "open_dataset", "split_digest"),
+    "facezoo.training": (
+        "FaceAugmentation", "FaceDataset", "Moment", "Recipe", "Record", "SolvedRecipe", "TrainingConfig", "TripletDataset",
+        "accuracy_by_kind", "annotators_of", "arrange", "class_weights", "double_triplet", "embed_samples", "embed_triplets",
+        "locate", "parameters_of", "triplet_accuracy", "triplet_figures",
+    ),
     "facezoo.testing": ("check_component", "check_pipeline", "check_plugin"),
 }  # fmt: skip
 _WHERE = {name: module for module, names in _HOME.items() for name in names}
@@ -42,15 +49,38 @@ if TYPE_CHECKING:
     from facezoo.config import ComponentConfig
     from facezoo.contracts import IMAGENET_MEAN, IMAGENET_STD, BoxReference, FivePointCrop, InputContract, SquareCrop
     from facezoo.crops import cut, matrices, paste
+    from facezoo.datasets import AnnotatedTriplet, Reader, Sample, TripletReader, open_dataset, split_digest
     from facezoo.errors import *  # noqa: F403
     from facezoo.hookspecs import hookimpl
-    from facezoo.images import is_video, name_of, read
+    from facezoo.images import is_picture, is_video, name_of, read
+    from facezoo.labels import AFFECTNET, FER_2013, FIVE_LANDMARKS, RAF_DB, SEVEN_EMOTIONS, Emotion
     from facezoo.loader import load, pipeline
     from facezoo.pipelines import DetectingPipeline, FacePipeline, Pipeline
-    from facezoo.results import Clip, Embedding, Face, ImageResult, Picture, Scores
+    from facezoo.results import Clip, Embedding, Face, ImageResult, Picture, Pose, Quantity, Scores
     from facezoo.specs import CommandSpec, ComponentSpec, DatasetSpec, PipelineSpec, ProtocolSpec, RecipeSpec
+    from facezoo.tasks import fits
     from facezoo.testing import check_component, check_pipeline, check_plugin
-    from facezoo.training import Moment, Recipe, Record, TrainingConfig, parameters_of
+    from facezoo.training import (
+        FaceAugmentation,
+        FaceDataset,
+        Moment,
+        Recipe,
+        Record,
+        SolvedRecipe,
+        TrainingConfig,
+        TripletDataset,
+        accuracy_by_kind,
+        annotators_of,
+        arrange,
+        class_weights,
+        double_triplet,
+        embed_samples,
+        embed_triplets,
+        locate,
+        parameters_of,
+        triplet_accuracy,
+        triplet_figures,
+    )
     from facezoo.video import Writer, frames, probe
     from facezoo.weights import Converted, apply_renames, create, read_checkpoint, save
 

@@ -151,6 +151,7 @@ def test_an_average_starts_by_forgetting_the_first_weights():
 def test_what_cannot_run_says_why(tmp_path: Path, values, data, error, words):
     with pytest.raises(error, match=words):
         train("line", Line, TrainingConfig(**values), Path(data), tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()  # the next try needs no other folder
 
 
 def test_a_run_is_neither_overwritten_nor_continued_with_other_values(tmp_path: Path):
@@ -198,12 +199,21 @@ def test_checkpoints_are_whole_and_keep_types(tmp_path: Path):
 
 
 PARALLEL = """
-import sys
+import os, sys
 sys.path[:0] = sys.argv[3:]
 from pathlib import Path
 from test_training_loop import Line, config
 from facezoo.training import train
-train("line", Line, config(epochs=6, seed=5), Path(sys.argv[1]), Path(sys.argv[2]), quiet=True)
+output = Path(sys.argv[2])
+train("line", Line, config(epochs=6, seed=5), Path(sys.argv[1]), output, quiet=True)
+
+class Judged(Line):
+    best_by, calls = ("score", "max"), 0
+    def validate(self):  # the second process sees no end of progress
+        Judged.calls += 1
+        return {"score": float(Judged.calls * int(os.environ["RANK"]))}
+
+train("judged", Judged, config(epochs=6, patience=2), Path(sys.argv[1]), output.with_name("judged"), quiet=True)
 """
 
 
@@ -223,6 +233,9 @@ def test_two_processes_average_their_gradients(tmp_path: Path):
             process.kill()
             process.wait()
     assert len(lines(tmp_path / "run")) == 12  # eight examples, four at a time, six times
+    judged = (tmp_path / "judged" / "validation.jsonl").read_text().splitlines()
+    assert [json.loads(line)["figures"]["score"] for line in judged] == [0, 0, 0]  # the first process says when to stop
+    assert len(lines(tmp_path / "judged")) == 6
     torch.manual_seed(5)
     layer = nn.Linear(1, 1)
     for step in range(12):

@@ -8,18 +8,21 @@ from typing import Annotated, Any
 
 import typer
 
-from facezoo.cli import screen
+from facezoo.cli import screen, values
 from facezoo.cli.options import COMPUTE, Shared
 from facezoo.errors import InputError
 from facezoo.plugins import discover
 from facezoo.specs import RecipeSpec, resolve
 
+OWN = ("--data", "--output", "--resume", "--config", "--set", "--values", "--device", "--batch-size")
+
 
 def train(
-    recipe: Annotated[
-        str | None, typer.Argument(metavar="RECIPE", help="How to train. Without one: the list of recipes.")
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="RECIPE [--VALUE ...]", help="How to train, and any of the recipe's values as an option."),
     ] = None,
-    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the training data.")] = None,
+    data: Annotated[Path | None, typer.Option(metavar="PATH", help="Folder or file of the training data.")] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder for checkpoints, curves and the model.")
     ] = None,
@@ -29,7 +32,7 @@ def train(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One of the recipe's values; may be repeated.")
     ] = None,
     show: Annotated[
-        bool, typer.Option("--values", help="Show the recipe's values and their defaults, and do not train.")
+        bool, typer.Option("--values", help="Show the recipe's values, their defaults and meanings, and do not train.")
     ] = False,
     device: Annotated[
         str | None,
@@ -44,7 +47,10 @@ def train(
     *,
     shared: Shared,
 ) -> None:
-    """Train a model by a recipe.
+    """Train a model by a recipe. Without one: the list of recipes.
+
+    Every value of the recipe is an option too: --epochs 20, --rate=1e-3, --hinge for true, --no-noise for false,
+    --weights.edges 1.0 for one inside another, and again for one more entry of a list.
 
     Ctrl-C writes a checkpoint; the same command with --resume goes on from there.
 
@@ -52,28 +58,39 @@ def train(
     Examples:
       facezoo train
       facezoo train cycle-face-expression --values
-      facezoo train cycle-face-expression --data faces -o run --set epochs=20
+      facezoo train cycle-face-expression --data faces -o run --epochs 20
       facezoo train cycle-face-expression --data faces -o run --resume
     """
-    if recipe is None:
+    if not words:
         _list(shared)
         return
+    recipe, *rest = words
+    if recipe.startswith("-"):
+        raise values.WrongUsage(f"The recipe comes before its values: facezoo train RECIPE {recipe} …")
     spec = discover().get(RecipeSpec, recipe)
+    more = values.settings_of(resolve(spec.config, f"recipe {spec.name}"), rest, spec.name, OWN) if rest else []
     if show:
         _show_values(spec, shared)
         return
     if data is None or output is None:
         raise InputError(
-            f"Training needs --data DIR and --output DIR. `facezoo train {recipe} --values` shows what can be set."
+            f"Training needs --data PATH and --output DIR. `facezoo train {recipe} --values` shows what can be set."
         )
-    if not data.is_dir():
-        raise InputError(f"There is no folder {data}; --data names the folder of the training data.")
+    if not data.exists():
+        raise InputError(f"There is no folder or file {data}; --data names the training data.")
+    chosen = {"device": device, "batch_size": batch_size}
+    more += [f"{key}={json.dumps(value)}" for key, value in chosen.items() if value is not None]
+    _train(spec, data, output, shared, resume=resume, config=config, settings=[*(setting or ()), *more])
+
+
+train.open_ended = True  # type: ignore[attr-defined]  # options that only the recipe knows are left to this function
+
+
+def _train(spec: RecipeSpec, data: Path, output: Path, shared: Shared, **options: Any) -> None:
     from facezoo.training import run
 
-    chosen = {"device": device, "batch_size": batch_size}
-    more = [f"{key}={json.dumps(value)}" for key, value in chosen.items() if value is not None]
     try:
-        model = run(spec, data, output, resume=resume, config=config, settings=[*(setting or ()), *more], quiet=shared.quiet)
+        model = run(spec, data, output, quiet=shared.quiet, **options)
     except KeyboardInterrupt:
         screen.note(f"\nA checkpoint is in {output}; go on with the same command and --resume.", shared)
         raise
@@ -97,11 +114,7 @@ def _list(shared: Shared) -> None:
 
 def _show_values(spec: RecipeSpec, shared: Shared) -> None:
     kind: Any = resolve(spec.config, f"recipe {spec.name}")
-    defaults = {name: field.get_default(call_default_factory=True) for name, field in kind.model_fields.items()}
-    plain = {name: value.model_dump(mode="json") if hasattr(value, "model_dump") else value for name, value in defaults.items()}
     if shared.json:
-        screen.dump(plain)
+        screen.dump(values.defaults(kind))
         return
-    screen.table(
-        ("value", "default"), [(name, json.dumps(value, default=str)) for name, value in plain.items()], wrap=("default",)
-    )
+    screen.table(("value", "default", "meaning"), values.rows(kind), wrap=("default", "meaning"))

@@ -1,7 +1,8 @@
 """Training, shared by every recipe: ``facezoo train NAME``, or ``facezoo.training.run(...)``.
 
 A recipe brings data, networks, optimisers, losses and an export (``Recipe``); accelerate's devices and mixed
-precision, exact resumption, checkpoints, TensorBoard and the progress bar are here. Needs ``facezoo[train]``.
+precision, exact resumption, checkpoints, validation, TensorBoard and the progress bar are here, and what recipes
+learn from: faces (``FaceDataset``) and triplets of them (``TripletDataset``). Needs ``facezoo[train]``.
 """
 
 from __future__ import annotations
@@ -12,11 +13,27 @@ from typing import Any
 
 from facezoo.plugins import discover
 from facezoo.specs import RecipeSpec, resolve
+from facezoo.training.augmentation import FaceAugmentation
+from facezoo.training.faces import FaceDataset, class_weights, embed_samples, locate
 from facezoo.training.loop import parameters_of, train
-from facezoo.training.recipe import Moment, Recipe, Record, TrainingConfig
+from facezoo.training.recipe import Moment, Recipe, Record, SolvedRecipe, TrainingConfig
 from facezoo.training.settings import read_config
+from facezoo.training.triplets import (
+    TripletDataset,
+    accuracy_by_kind,
+    annotators_of,
+    arrange,
+    double_triplet,
+    embed_triplets,
+    triplet_accuracy,
+    triplet_figures,
+)
 
-__all__ = ["Moment", "Recipe", "Record", "TrainingConfig", "parameters_of", "read_config", "run", "train"]
+__all__ = [
+    "FaceAugmentation", "FaceDataset", "Moment", "Recipe", "Record", "SolvedRecipe", "TrainingConfig", "TripletDataset",
+    "accuracy_by_kind", "annotators_of", "arrange", "class_weights", "double_triplet", "embed_samples", "embed_triplets",
+    "locate", "parameters_of", "read_config", "run", "train", "triplet_accuracy", "triplet_figures",
+]  # fmt: skip
 
 
 def run(
@@ -33,7 +50,7 @@ def run(
 
     Args:
         recipe: a name as in ``facezoo train NAME`` (or ``plugin:name``), or its spec.
-        data: folder of the training data, laid out as the recipe says.
+        data: folder or file of the training data, laid out as the recipe says.
         output: folder for checkpoints, logs and the model.
         resume: continue the run in ``output``.
         config: values, or a YAML file of them.

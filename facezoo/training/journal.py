@@ -1,14 +1,17 @@
 """What a run leaves for its readers: ``losses.jsonl``, TensorBoard scalars and image grids, a progress bar.
 
 losses.jsonl       one line per step: {"step", "epoch", "total", "losses", "lr"}; exact (floats in full)
+validation.jsonl   one line per validation: {"step", "epoch", "figures"}; steps and epochs done before it
 tensorboard/       the same as curves, and grids of pictures
 """
 
 from __future__ import annotations
 
 import json
+import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +20,8 @@ import torch
 from torch import Tensor
 
 from facezoo.errors import FacezooError
+from facezoo.training.recipe import said
+from facezoo.training.validation import Validation
 
 
 class Journal:
@@ -27,12 +32,18 @@ class Journal:
         step: steps done already; what a killed run wrote beyond them is cut off.
         steps: in the whole run, for the bar.
         active: False makes every method do nothing.
+        validated: validations made already.
         quiet: no bar (there is none outside a terminal either).
     """
 
-    def __init__(self, output: Path, step: int, steps: int, *, active: bool = True, quiet: bool = False) -> None:
+    def __init__(
+        self, output: Path, step: int, steps: int, validated: Sequence[Validation] = (), *,
+        active: bool = True, quiet: bool = False,
+    ) -> None:  # fmt: skip
         self.output, self.start, self.steps, self.active, self.quiet = output, step, steps, active, quiet
+        self.validated = validated
         self.recent: list[Mapping[str, float]] = []
+        self.bar: Any = None
 
     def __enter__(self) -> Self:
         if not self.active:
@@ -47,6 +58,9 @@ class Journal:
         self.recent = [json.loads(line)["losses"] for line in kept[-100:]]
         self.lines = path.open("a", buffering=1)
         self.board = SummaryWriter(str(self.output / "tensorboard"), purge_step=self.start)
+        (self.output / "validation.jsonl").unlink(missing_ok=True)
+        for validation in self.validated:
+            self._validation(validation)
         self.bar, self.task = self._bar()
         return self
 
@@ -60,6 +74,18 @@ class Journal:
         bar = Progress(*columns, console=Console(stderr=True))
         bar.start()
         return bar, bar.add_task("", total=self.steps, completed=self.start)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Inside, the bar is not drawn: a validation may have its own."""
+        if self.bar is None:
+            yield
+            return
+        self.bar.stop()
+        try:
+            yield
+        finally:
+            self.bar.start()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if not self.active:
@@ -84,6 +110,22 @@ class Journal:
             self.board.add_scalar(f"lr/{name}", value, step)
         if self.bar is not None:
             self.bar.update(self.task, completed=step + 1, description=f"loss {total:.4f}")
+
+    def validation(self, validation: Validation) -> None:
+        """Notes what a validation gave, and says it on the terminal."""
+        if not self.active:
+            return
+        self._validation(validation)
+        if not self.quiet:
+            when = f"Epoch {validation.epoch}" if validation.step else "Solved"
+            print(f"{when}: {said(validation.figures)}", file=sys.stderr)
+
+    def _validation(self, validation: Validation) -> None:
+        figures = {name: value if math.isfinite(value) else None for name, value in validation.figures.items()}
+        with (self.output / "validation.jsonl").open("a") as lines:
+            lines.write(json.dumps({"step": validation.step, "epoch": validation.epoch, "figures": figures}) + "\n")
+        for name, value in validation.figures.items():
+            self.board.add_scalar(f"validation/{name}", value, validation.step)
 
     def pictures(self, step: int, rows: Mapping[str, Tensor], columns: int = 8) -> None:
         """One grid, a row per name: each (B, 3, H, W) in [0, 1]."""

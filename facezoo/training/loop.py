@@ -1,14 +1,17 @@
 """The loop every recipe shares.
 
-    output/checkpoints/    the newest few
-    output/losses.jsonl    every step
-    output/tensorboard/    curves and pictures
-    output/config.yaml     every value of the run
-    output/model/          the component directory, when the run is done
+    output/checkpoints/       the newest few
+    output/losses.jsonl       every step
+    output/validation.jsonl   every validation, for recipes that have one
+    output/tensorboard/       curves and pictures
+    output/config.yaml        every value of the run
+    output/model/             the component directory, when the run is done
 
 A killed run continues with exactly the losses it would have had: the order of an epoch follows from
 (seed, epoch), an example from (seed, epoch, index), a step's noise from (seed, step, process), and the
-weights and the optimisers' states are in the checkpoint. There is no other state.
+weights, the optimisers' states, the validations and the weights of the best of them are in the checkpoint.
+There is no other state. A validation belongs to the end of its epoch: a run that was killed in between
+makes it when it goes on.
 """
 
 from __future__ import annotations
@@ -27,9 +30,11 @@ from torch.utils.data import DataLoader
 from facezoo.errors import DatasetError, DeviceError, FacezooError, InputError
 from facezoo.training import checkpoints
 from facezoo.training.average import WeightAverage
+from facezoo.training.interruption import held_back
 from facezoo.training.journal import Journal
 from facezoo.training.order import ShuffledBatches, step_seed
 from facezoo.training.recipe import Moment, Recipe, Record, TrainingConfig
+from facezoo.training.validation import Validation, Validations
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -43,7 +48,7 @@ def train(name: str, recipe_class: type[Recipe], config: TrainingConfig, data: P
         name: the recipe's, for the card.
         recipe_class: built as ``recipe_class(config, data)``.
         config: its values.
-        data: folder of the training data.
+        data: folder (or file) of the training data.
         output: the run's folder; new or empty unless ``resume``.
         resume: continue from the newest checkpoint (from the start where there is none).
         quiet: no progress bar, no remarks.
@@ -55,14 +60,21 @@ def train(name: str, recipe_class: type[Recipe], config: TrainingConfig, data: P
     """
     accelerator = _accelerator(config)
     if accelerator.is_main_process:
-        _open(output, config, resume)
+        _check(output, config, resume)
     accelerator.wait_for_everyone()  # before anybody reads what is in the folder
     torch.manual_seed(config.seed)
-    run = _Run(name, recipe_class(config, data), accelerator, output)
+    recipe = recipe_class(config, data)
+    solved = [accelerator.is_main_process and _solved(name, recipe, output, accelerator.device, quiet)]
+    if _told(accelerator, solved)[0]:
+        return output / "model"
+    run = _Run(name, recipe, accelerator, output)
+    if accelerator.is_main_process:
+        _begin(output, config)
     saved = checkpoints.found(output / "checkpoints")
     if saved:
         run.restore(checkpoints.read(saved[-1]))
-    with Journal(output, run.step, run.steps, active=accelerator.is_main_process, quiet=quiet) as journal:
+    made, active = run.validations.history, accelerator.is_main_process
+    with Journal(output, run.step, run.steps, made, active=active, quiet=quiet) as journal:
         for note in run.recipe.notes():
             journal.note(note)
         try:
@@ -76,8 +88,27 @@ def train(name: str, recipe_class: type[Recipe], config: TrainingConfig, data: P
     return output / "model"
 
 
-def _open(output: Path, config: TrainingConfig, resume: bool) -> None:
-    """Makes the run's folder, and writes or compares the values of the run."""
+def _solved(name: str, recipe: Recipe, output: Path, device: torch.device, quiet: bool) -> bool:
+    """Solves and exports a recipe in closed form; False if it is none."""
+    since = time.monotonic()
+    figures = recipe.solve()
+    if figures is None:
+        return False
+    _begin(output, recipe.config)
+    with Journal(output, 0, 0, quiet=quiet) as journal:
+        for note in recipe.notes():
+            journal.note(note)
+        journal.validation(Validation(0, 0, figures))
+    seconds, config = time.monotonic() - since, recipe.config.model_dump(mode="json")
+    record = Record(
+        name, config, recipe.data.resolve().name, 0, seconds, str(device), {}, tuple(recipe.notes()), figures=dict(figures)
+    )
+    recipe.export(output / "model", record)
+    return True
+
+
+def _check(output: Path, config: TrainingConfig, resume: bool) -> None:
+    """Compares the values with those of the run in the folder, if there is one."""
     values, path = config.model_dump(mode="json"), output / "config.yaml"
     if output.exists() and not output.is_dir():
         raise InputError(f"{output} is a file; the output is a folder.")
@@ -85,8 +116,9 @@ def _open(output: Path, config: TrainingConfig, resume: bool) -> None:
         raise InputError(f"{output} holds a run already. Continue it with --resume, or name another folder.")
     if path.is_file():
         before = yaml.safe_load(path.read_text())
-        free = {"workers", "device", "keep_checkpoints", "checkpoint_every", "pictures_every", "max_steps"}
-        changed = [k for k in values if k not in free and before.get(k) != values[k]]
+        free = {"workers", "device", "keep_checkpoints", "checkpoint_every", "pictures_every", "max_steps", "patience"}
+        since = {"validate_every": values.get("validate_every")}  # runs that began before there was this value go on
+        changed = [k for k in values if k not in free and before.get(k, since.get(k)) != values[k]]
         if changed:
             raise InputError(
                 f"The run in {output} began with other values: "
@@ -94,8 +126,12 @@ def _open(output: Path, config: TrainingConfig, resume: bool) -> None:
             )
     elif output.exists() and any(output.iterdir()):
         raise InputError(f"{output} is not empty and holds no run of facezoo's; name a new folder.")
+
+
+def _begin(output: Path, config: TrainingConfig) -> None:
+    """Makes the run's folder and writes its values: only now, so that data which cannot be read leave nothing behind."""
     output.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(values, sort_keys=True))
+    (output / "config.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=True))
 
 
 def _accelerator(config: TrainingConfig) -> Accelerator:
@@ -111,6 +147,15 @@ def _accelerator(config: TrainingConfig) -> Accelerator:
     return accelerator
 
 
+def _told(accelerator: Accelerator, values: list[Any]) -> list[Any]:
+    """The first process's values, for every process."""
+    if accelerator.num_processes == 1:
+        return values
+    from accelerate.utils import broadcast_object_list
+
+    return broadcast_object_list(list(values), from_process=0)
+
+
 class _Run:
     """One recipe at work: its parts, and how far it has come."""
 
@@ -123,6 +168,11 @@ class _Run:
             module.to(accelerator.device, memory_format=self.format)  # pyright: ignore[reportCallIssue]
         self.optimizers = {turn: accelerator.prepare_optimizer(o) for turn, o in recipe.optimizers().items()}
         self.average = WeightAverage(self.modules, self.config.ema) if self.config.ema else None
+        self.validations = Validations(self.modules, recipe.best_by, self.config.patience)
+        if self.config.patience and recipe.best_by is None:
+            raise InputError(
+                f"{name} does not say which figure of a validation is the best, so it has no patience; leave it out."
+            )
         length = len(self.dataset)  # pyright: ignore[reportArgumentType]
         self.per_epoch = self._batches(0, 0).whole
         if not self.per_epoch:
@@ -137,16 +187,42 @@ class _Run:
         return ShuffledBatches(*order, self.accelerator.process_index, self.accelerator.num_processes)
 
     def go(self, journal: Journal) -> None:
-        while self.step < self.steps:
-            epoch, start = divmod(self.step, self.per_epoch)
-            if hasattr(self.dataset, "set_epoch"):
-                # before the workers are made: each gets a copy
-                self.dataset.set_epoch(epoch)  # pyright: ignore[reportAttributeAccessIssue]
-            loader = DataLoader(self.dataset, batch_sampler=self._batches(epoch, start), num_workers=self.config.workers)
-            for batch in loader:
+        while True:
+            if self._validation_is_due():
+                self._validate(journal)
+            if self.step >= self.steps or self.validations.exhausted:
+                return
+            self._epoch(journal)
+
+    def _epoch(self, journal: Journal) -> None:
+        """The rest of an epoch, or of the run."""
+        epoch, start = divmod(self.step, self.per_epoch)
+        if hasattr(self.dataset, "set_epoch"):
+            # before the workers are made: each gets a copy
+            self.dataset.set_epoch(epoch)  # pyright: ignore[reportAttributeAccessIssue]
+        loader = DataLoader(self.dataset, batch_sampler=self._batches(epoch, start), num_workers=self.config.workers)
+        for batch in loader:
+            with held_back():
                 self._step({name: self._placed(value) for name, value in batch.items()}, epoch, journal)
-                if self.step >= self.steps:
-                    return
+            if self.step >= self.steps:
+                return
+
+    def _validation_is_due(self) -> bool:
+        """At the end of an epoch that is validated, unless the checkpoint that the run goes on from has it already."""
+        every, (epochs, inside) = self.config.validate_every, divmod(self.step, self.per_epoch)
+        if not every or not epochs or inside or (epochs % every and epochs < self.config.epochs):
+            return False
+        return not self.validations.history or self.validations.history[-1].step < self.step
+
+    def _validate(self, journal: Journal) -> None:
+        torch.manual_seed(step_seed(self.config.seed, self.step, 0))  # whatever draws follows from the step
+        with journal.paused(), self._exported(), torch.no_grad(), self.accelerator.autocast():
+            given = {name: float(value) for name, value in self.recipe.validate().items()}
+            figures = _told(self.accelerator, [given])[0]  # all stop at the same step, to whatever bit they agree
+            if figures:
+                validation = Validation(self.step, self.step // self.per_epoch, figures)
+                self.validations.add(validation)
+                journal.validation(validation)
 
     def _placed(self, value: Tensor) -> Tensor:
         value = value.to(self.accelerator.device, non_blocking=True)
@@ -241,6 +317,7 @@ class _Run:
             "modules": {name: module.state_dict() for name, module in self.modules.items()},
             "optimizers": {turn: optimizer.state_dict() for turn, optimizer in self.optimizers.items()},
             "average": self.average.state_dict() if self.average else {},
+            "validations": self.validations.state_dict(),
             "scaler": self.accelerator.scaler.state_dict() if self.accelerator.scaler is not None else {},
         }
         checkpoints.write(self.output / "checkpoints", self.step, state, self.config.keep_checkpoints)
@@ -253,16 +330,22 @@ class _Run:
             optimizer.load_state_dict(checkpoints.same_on(state["optimizers"][turn], self.accelerator.device))
         if self.average is not None:
             self.average.load_state_dict(state["average"])
+        if "validations" in state:  # a checkpoint of a version without them has had none
+            self.validations.load_state_dict(state["validations"])
         if self.accelerator.scaler is not None and state["scaler"]:
             self.accelerator.scaler.load_state_dict(state["scaler"])
 
     def export(self, journal: Journal) -> None:
+        """Writes the model: the weights of the best validation, or the last ones where nothing says which is best."""
         config = self.config.model_dump(mode="json")
+        best = self.validations.best
+        step = best.step if best else self.step
+        figures = next((dict(v.figures) for v in self.validations.history if v.step == step), {})
         record = Record(
             self.name, config, self.recipe.data.resolve().name, self.step, self._elapsed(), str(self.accelerator.device),
-            journal.averages(), tuple(self.recipe.notes()),
+            journal.averages(), tuple(self.recipe.notes()), step, figures,
         )  # fmt: skip
-        with self._exported():
+        with self._exported(), self.validations.best_in_place():
             self.recipe.export(self.output / "model", record)
         if not checkpoints.found(self.output / "checkpoints"):
             self.checkpoint()

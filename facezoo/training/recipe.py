@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.data import Dataset
 
+from facezoo.training.validation import BestBy
+
 
 class TrainingConfig(BaseModel):
     """Values every recipe has; a recipe's own class adds its own. Unknown keys are refused.
@@ -21,7 +23,7 @@ class TrainingConfig(BaseModel):
     Attributes:
         seed: of the initial weights, the order, every augmentation and every noise.
         epochs: passes over the data.
-        max_steps: an earlier end, or None.
+        max_steps: an earlier end, or None. A schedule over the whole run ends there too: resumed with another value it differs.
         batch_size: examples per step and process.
         workers: processes that load data; the result does not depend on their number.
         mixed_precision: "no" is float32; "fp16" scales its losses.
@@ -29,6 +31,9 @@ class TrainingConfig(BaseModel):
         channels_last: memory format of the networks and images; usually faster.
         clip_norm: largest gradient norm, or None: not clipped.
         ema: decay of the running average of all weights that is exported instead of the last ones; 0 turns it off.
+        validate_every: epochs between validations, for recipes that have one; the last epoch is always validated. 0: never.
+        patience: validations without a better figure after which the run stops, or None: it does not. Where nothing is
+            validated nothing is counted.
         checkpoint_every: steps between checkpoints.
         keep_checkpoints: how many of the newest stay.
         pictures_every: steps between image grids.
@@ -46,6 +51,8 @@ class TrainingConfig(BaseModel):
     channels_last: bool = False
     clip_norm: float | None = Field(default=None, gt=0)
     ema: float = Field(default=0.0, ge=0.0, lt=1.0)
+    validate_every: int = Field(default=1, ge=0)
+    patience: int | None = Field(default=None, ge=1)
     checkpoint_every: int = Field(default=1000, ge=1)
     keep_checkpoints: int = Field(default=2, ge=1)
     pictures_every: int = Field(default=1000, ge=1)
@@ -84,12 +91,15 @@ class Record:
     Attributes:
         recipe: its name.
         config: every value it ran with.
-        data: the folder's name (not its path).
-        steps: optimiser steps done.
+        data: the folder's or file's name (not its path).
+        steps: optimiser steps done; 0 for a recipe that is solved in one go.
         seconds: time spent training, all runs of it together.
         device: what it ran on.
         losses: means over the last hundred steps.
         notes: the recipe's remarks.
+        exported_step: the steps that the exported weights have had; fewer than ``steps`` where an earlier validation was
+            best. None: ``steps``.
+        figures: of the validation of the exported weights, or of the solution; empty where there was none.
     """
 
     recipe: str
@@ -100,17 +110,28 @@ class Record:
     device: str
     losses: Mapping[str, float]
     notes: Sequence[str] = field(default_factory=tuple)
+    exported_step: int | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
 
     def as_markdown(self) -> str:
         """A section for README.md."""
         changed = "\n".join(f"- {name}: {value}" for name, value in self.config.items())
-        losses = ", ".join(f"{name} {value:.4g}" for name, value in self.losses.items())
         remarks = "".join(f"\n- {note}" for note in self.notes)
-        return (
-            f"## Training\n\nRecipe `{self.recipe}` on the folder `{self.data}`: {self.steps} steps in "
-            f"{self.seconds / 3600:.2f} hours on {self.device}. Losses over the last steps: {losses}.\n"
-            f"{remarks}\n\nValues:\n\n{changed}\n"
-        )
+        figures = f" Validation of these weights: {said(self.figures)}." if self.figures else ""
+        if not self.steps:
+            done = f"solved in one go in {self.seconds:.1f} seconds on {self.device}."
+            figures = f" Figures: {said(self.figures)}." if self.figures else ""
+        else:
+            done = f"{self.steps} steps in {self.seconds / 3600:.2f} hours on {self.device}."
+            done += f" Losses over the last steps: {said(self.losses)}."
+            if self.exported_step is not None and self.exported_step < self.steps:
+                done += f" The weights are those after step {self.exported_step}, the best in validation."
+        return f"## Training\n\nRecipe `{self.recipe}` on `{self.data}`: {done}{figures}\n{remarks}\n\nValues:\n\n{changed}\n"
+
+
+def said(figures: Mapping[str, float]) -> str:
+    """Names and values in one line: ``accuracy 0.8125, loss 0.3``."""
+    return ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
 
 
 class Recipe(ABC):
@@ -118,7 +139,13 @@ class Recipe(ABC):
 
     The loop seeds torch, then builds the recipe and asks for its data set, modules and optimisers once. A
     recipe that keeps no state outside its modules and optimisers resumes exactly.
+
+    Attributes:
+        best_by: the figure of ``validate`` by which the exported weights are chosen and ``patience`` counts, and whether
+            the largest or the smallest is best. None: the last weights (or their average) are exported.
     """
+
+    best_by: BestBy | None = None
 
     def __init__(self, config: TrainingConfig, data: Path) -> None:
         self.config = config
@@ -162,6 +189,42 @@ class Recipe(ABC):
         """Rows of a grid, each (B, 3, H, W) in [0, 1]; called in eval mode without gradients."""
         return {}
 
+    def validate(self) -> Mapping[str, float]:
+        """Figures on data that are not trained on; called every ``validate_every`` epochs, empty: there are none.
+
+        Called in eval mode, without gradients, with the weights that would be exported now. Every process calls it, and the
+        first one's figures count. Whatever draws from torch's generator follows from (seed, step).
+        """
+        return {}
+
+    def solve(self) -> Mapping[str, float] | None:
+        """Figures of a recipe that is solved in one go, without steps; None: it is trained in steps.
+
+        Asked first and by one process only. After figures only ``notes`` and ``export`` are called, nothing else.
+        ``--resume`` solves again.
+        """
+        return None
+
     def notes(self) -> Sequence[str]:
         """What a reader of the log and the card must know (a substitute, a term that is off)."""
         return ()
+
+
+class SolvedRecipe(Recipe):
+    """A recipe in closed form: ``solve`` and ``export`` are all it has."""
+
+    @abstractmethod
+    def solve(self) -> Mapping[str, float]:
+        """Fits, and returns figures for journal and card."""
+
+    def dataset(self) -> Dataset[Any]:
+        raise NotImplementedError(f"{type(self).__name__} is solved in one go; it has no examples by index.")
+
+    def modules(self) -> Mapping[str, nn.Module]:
+        return {}
+
+    def optimizers(self) -> Mapping[str, Optimizer]:
+        return {}
+
+    def losses(self, batch: Mapping[str, Tensor], turn: str, moment: Moment) -> dict[str, Tensor]:
+        raise NotImplementedError(f"{type(self).__name__} is solved in one go; it has no steps.")

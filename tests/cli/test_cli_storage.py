@@ -113,7 +113,7 @@ def test_train_hands_over_what_was_said(cli, tmp_path: Path, monkeypatch: pytest
 
 
 def test_train_says_what_is_missing(cli, tmp_path: Path) -> None:
-    assert "--data DIR" in cli("train", "cycle-face-expression").stderr
+    assert "--data PATH" in cli("train", "cycle-face-expression").stderr
     missing = cli("train", "cycle-face-expression", "--data", tmp_path / "none", "-o", tmp_path / "run")
     assert missing.exit_code == 1 and "no folder" in missing.stderr
     assert "cycle-face-expression" in cli("train", "cycle-face-expresion").stderr

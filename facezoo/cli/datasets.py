@@ -1,0 +1,130 @@
+"""``facezoo datasets``: the readers, the layout that one expects, and what it finds in a folder."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from facezoo.cli import screen
+from facezoo.cli.options import Shared
+from facezoo.errors import DatasetError, InputError
+from facezoo.plugins import discover
+from facezoo.specs import DatasetSpec
+
+if TYPE_CHECKING:
+    from facezoo.datasets import Reader
+
+
+def datasets(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="A reader; without it all are listed.", show_default=False)
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="DIR", help="Where the data set lies: count what is found there.", show_default=False),
+    ] = None,
+    *,
+    shared: Shared,
+) -> None:
+    """The data sets that can be read, and what is found of one.
+
+    With a name: the layout on disk that is expected. With --data too: samples per split and class, and what was left out.
+
+    \b
+    Examples:
+      facezoo datasets
+      facezoo datasets fec
+      facezoo datasets folder --data pictures
+    """
+    if name is None:
+        if data is not None:
+            raise InputError(f"--data {data} needs a name that says how it is laid out: facezoo datasets NAME --data {data}")
+        _list(shared)
+    elif data is None:
+        _tell_layout(name, shared)
+    else:
+        _count(name, data, shared)
+
+
+def _list(shared: Shared) -> None:
+    specs = discover().all(DatasetSpec)
+    if shared.json:
+        screen.dump([asdict(spec) for spec in specs])
+        return
+    screen.table(("data set", "what it is", "plugin"), [(s.name, s.summary, s.plugin) for s in specs], wrap=("what it is",))
+    screen.note("`facezoo datasets NAME` shows the layout that is expected; with `--data DIR` it counts.", shared)
+
+
+def _tell_layout(name: str, shared: Shared) -> None:
+    from facezoo.datasets import reader_of
+
+    spec = discover().get(DatasetSpec, name)
+    reader = reader_of(name)
+    if shared.json:
+        screen.dump({**asdict(spec), "layout": reader.layout})
+        return
+    screen.say(f"{spec.name}: {spec.summary}\n\n{reader.layout.strip()}")
+
+
+def _count(name: str, data: Path, shared: Shared) -> None:
+    from facezoo.datasets import open_dataset
+
+    reader = open_dataset(name, data)
+    found: dict[str, dict[str, Any]] = {}
+    problems: list[DatasetError] = []
+    for split in reader.splits:
+        try:
+            found[split] = counts(reader, split)
+        except DatasetError as error:
+            problems.append(error)
+    if not found:
+        raise problems[0]
+    if shared.json:
+        facts = {"data_set": name, "root": str(data), "splits": found, "notes": list(reader.notes())}
+        screen.dump({**facts, "problems": [str(error) for error in problems]})
+        return
+    _show(found, reader.labels)
+    for text in [*reader.notes(), *map(str, problems)]:
+        screen.note(text, shared)
+
+
+def counts(reader: Reader, split: str) -> dict[str, Any]:
+    """What a split has: samples, the digest, and where there are some classes, persons, values, triplets by kind, ties."""
+    from facezoo.datasets import TripletReader, split_digest
+
+    samples = reader.samples(split)
+    labels = Counter(sample.label for sample in samples)
+    facts: dict[str, Any] = {"samples": len(samples)}
+    if isinstance(reader, TripletReader):
+        triplets = reader.triplets(split)
+        kinds = Counter(triplet.kind for triplet in triplets)
+        facts |= {"triplets": len(triplets), "kinds": dict(kinds), "ties": sum(t.odd is None for t in triplets)}
+        facts["digest"] = split_digest(triplets)
+    else:
+        facts["digest"] = split_digest(samples)
+    if reader.labels:
+        facts["classes"] = {label: labels[label] for label in reader.labels}
+        facts["without_class"] = labels[None]
+    if persons := {sample.person for sample in samples} - {None}:
+        facts["persons"] = len(persons)
+    if values := Counter(name for sample in samples for name in sample.values):
+        facts["values"] = dict(values)
+    return facts
+
+
+def _show(found: Mapping[str, Mapping[str, Any]], labels: tuple[str, ...] | None) -> None:
+    """A column per split, a row per fact; a class or value is a fact of its own."""
+    rows: dict[str, dict[str, Any]] = {}
+    for split, facts in found.items():
+        for fact, value in facts.items():
+            inner = value if isinstance(value, dict) else {fact.replace("_", " "): value}
+            for name, number in inner.items():
+                rows.setdefault(name, {})[split] = f"{number:,}" if isinstance(number, int) else number
+    if rows.get("without class") and not any(value != "0" for value in rows["without class"].values()):
+        del rows["without class"]
+    screen.table(("", *found), [(name, *(cells.get(split, 0) for split in found)) for name, cells in rows.items()])
