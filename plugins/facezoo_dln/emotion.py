@@ -1,0 +1,240 @@
+"""``facezoo train dln-emotion``: emotion recognition on the Deviation Learning Network.
+
+Source: supplementary material of Zhang et al., CVPR 2021: the network without its crowd layer as backbone, a softmax layer
+in place of the layer that gives the embedding, seven emotions, AffectNet's and RAF-DB's training sets together, 10
+epochs, SGD with rate 0.001 and momentum 0.9, batches of 30, cross-entropy weighted by class. The formula of the weights,
+weight decay, augmentation and whether the identity branch stays frozen are unknown; they are values here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+from torch.utils.data import ConcatDataset
+
+from facezoo.plugin import (
+    SEVEN_EMOTIONS,
+    DatasetError,
+    FaceAugmentation,
+    FaceDataset,
+    FacezooError,
+    InputError,
+    Moment,
+    Reader,
+    Recipe,
+    Record,
+    Sample,
+    TrainingConfig,
+    class_weights,
+    embed_samples,
+    open_dataset,
+    parameters_of,
+    save,
+    split_digest,
+)
+from facezoo_dln.initial import Seen, dln_on, emotion_on, identity_model, loaded, told
+from facezoo_dln.model import DLN, DLNEmotion
+
+LABELS = tuple(emotion.value for emotion in SEVEN_EMOTIONS)
+HELD_OUT = ("validation", "test")  # the first of them that a reader has is measured
+
+
+class DLNEmotionTraining(TrainingConfig):
+    """Values of the recipe.
+
+    Attributes:
+        start: the dln whose branches are taken over: an id, "dir:/path" or a folder.
+        identity: without ``start``: the face recognition network that both branches are copied from.
+        seen: with ``identity``: what the branches are shown, as in the recipe ``dln``.
+        readers: of the data. One reads the data folder itself, several read the folders of their names in it.
+        train_identity: the identity branch is trained as well.
+        weighting: of the classes in the loss. "balanced": inverse to their numbers of pictures, with mean 1,
+            wₖ = (1 / nₖ) / mean(1 / n); "none": 1.
+        augmentation: what happens to a picture.
+        best: the weights of the best validation are exported instead of the last. Where a reader has no validation split,
+            such as RAF-DB's, its test split would choose them.
+        rate: SGD's.
+        momentum: SGD's.
+        weight_decay: SGD's.
+    """
+
+    epochs: int = 10
+    batch_size: int = 30
+    start: str = ""
+    identity: str = ""
+    seen: Seen = "auto"
+    readers: tuple[str, ...] = Field(default=("affectnet", "rafdb"), min_length=1)
+    train_identity: bool = False
+    weighting: Literal["balanced", "none"] = "balanced"
+    augmentation: FaceAugmentation = FaceAugmentation(flip=0.5)
+    best: bool = False
+    rate: float = Field(default=0.001, gt=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    weight_decay: float = Field(default=0.0, ge=0)
+
+
+class Joined(ConcatDataset[dict[str, Tensor]]):
+    """Several data sets one after the other, each with the randomness of the epoch."""
+
+    def set_epoch(self, epoch: int) -> None:
+        for part in self.datasets:
+            part.set_epoch(epoch)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+class DLNEmotionRecipe(Recipe):
+    """Seven emotions, end to end; only the last layer starts at random."""
+
+    config: DLNEmotionTraining
+
+    def __init__(self, config: DLNEmotionTraining, data: Path) -> None:
+        super().__init__(config, data)
+        self.best_by = ("accuracy", "max") if config.best or config.patience else None
+        self.remarks: list[str] = []
+        self.component = self._start()
+        if config.train_identity:
+            self.component.frozen = ()
+            self.remarks.append("The identity branch is trained as well.")
+        self.component.trainable_(True)
+        self.readers = self._open()
+        self.training = {name: self._labelled(name, reader, "train") for name, reader in self.readers.items()}
+        self.unseen = self._unseen() if config.validate_every else {}
+        if self.unseen:
+            _confusion_matrix()  # its absence is told now, not after the first epoch
+        self.class_weights = self._class_weights()
+        self.remarks += [f"{name}: {note}" for name, reader in self.readers.items() for note in reader.notes()]
+
+    def _start(self) -> DLNEmotion:
+        config = self.config
+        if config.start and config.identity:
+            raise InputError("Both start and identity are given; name a dln as start, or a facenet as identity.")
+        if config.start:
+            dln = loaded(config.start, DLN, "a dln, whose branches are taken over,")
+            self.remarks.append(f"Both branches start as those of {told(config.start, dln.views['deviation'])}.")
+            return emotion_on(dln, LABELS)
+        if not config.identity:
+            raise InputError(
+                "dln-emotion starts from a trained network, never from random weights. Name one: start=dir:RUN/model of a run "
+                "of `facezoo train dln`, or identity=facenet-vggface2 or another facenet."
+            )
+        identity = identity_model(config.identity)
+        self.remarks.append(f"Both branches start as copies of {told(config.identity, identity.views['identity'])}.")
+        return emotion_on(dln_on(identity, config.seen), LABELS)
+
+    def _open(self) -> dict[str, Reader]:
+        names = self.config.readers
+        return {name: open_dataset(name, self.data / name if len(names) > 1 else self.data) for name in names}
+
+    def _labelled(self, name: str, reader: Reader, split: str) -> list[Sample]:
+        """A split's pictures of the seven emotions; the others are counted."""
+        samples = reader.samples(split)
+        kept = [sample for sample in samples if sample.label in LABELS]
+        others = Counter(str(sample.label) for sample in samples if sample.label not in LABELS)
+        left_out = ", ".join(f"{count} {label}" for label, count in sorted(others.items()))
+        self.remarks.append(
+            f"{name}, split {split}: {len(kept)} pictures (digest {split_digest(kept)})"
+            + (f"; left out: {left_out}." if left_out else ".")
+        )
+        if not kept:
+            raise DatasetError(f"{name} has no picture of {', '.join(LABELS)} in its split {split!r}; it has {left_out}.")
+        return kept
+
+    def _unseen(self) -> dict[str, list[Sample]]:
+        splits = {name: [s for s in HELD_OUT if s in reader.splits] for name, reader in self.readers.items()}
+        return {name: self._labelled(name, self.readers[name], found[0]) for name, found in splits.items() if found}
+
+    def _class_weights(self) -> Tensor | None:
+        numbers = [number for samples in self.training.values() for number in class_numbers(samples)]
+        if absent := sorted(set(range(len(LABELS))) - set(numbers)):
+            self.remarks.append(f"No picture to learn from: {', '.join(LABELS[number] for number in absent)}.")
+        if self.config.weighting == "none":
+            return None
+        weights = class_weights(numbers, len(LABELS))
+        listed = ", ".join(f"{label} {weight:.3g}" for label, weight in zip(LABELS, weights.tolist(), strict=True))
+        self.remarks.append(f"Weights of the classes in the loss: {listed}.")
+        return weights
+
+    def dataset(self) -> Joined:
+        parts = [
+            FaceDataset(
+                samples, self.component.contract, {"label": class_numbers(samples)}, self.config.augmentation,
+                box_reference=self.readers[name].box_reference, seed=self.config.seed + number,
+            )
+            for number, (name, samples) in enumerate(self.training.items())
+        ]  # fmt: skip
+        return Joined(parts)
+
+    def modules(self) -> dict[str, nn.Module]:
+        return {"component": self.component}
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        config = self.config
+        trained = parameters_of(self.component)
+        decay, momentum = config.weight_decay, config.momentum
+        return {"emotion": torch.optim.SGD(trained, lr=config.rate, momentum=momentum, weight_decay=decay)}
+
+    def losses(self, batch: Mapping[str, Tensor], turn: str, moment: Moment) -> dict[str, Tensor]:
+        logits = self.component(batch["faces"].float() / 255)
+        weights = None if self.class_weights is None else self.class_weights.to(logits.device)
+        return {"cross_entropy": F.cross_entropy(logits, batch["label"], weights)}
+
+    def validate(self) -> dict[str, float]:
+        """Accuracy, its mean over the classes, and the cross-entropy without weights on pictures that are not trained on; with
+        several readers the accuracies on each as well."""
+        confusion_matrix = _confusion_matrix()
+        figures: dict[str, float] = {}
+        tables, entropies = [], []
+        for name, samples in self.unseen.items():
+            reference = self.readers[name].box_reference
+            logits = embed_samples(self.component, samples, self.config.batch_size, box_reference=reference)
+            answers, truth = torch.from_numpy(logits), torch.tensor(class_numbers(samples))
+            tables.append(confusion_matrix(answers, truth, len(LABELS)))
+            entropies.append(F.cross_entropy(answers, truth, reduction="none"))
+            if len(self.unseen) > 1:
+                figures |= {f"{figure}_{name}": value for figure, value in accuracies(tables[-1]).items()}
+        if not tables:
+            return {}
+        return {**accuracies(torch.stack(tables).sum(0)), "cross_entropy": float(torch.cat(entropies).mean()), **figures}
+
+    def pictures(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {"faces": batch["faces"].float() / 255}
+
+    def notes(self) -> Sequence[str]:
+        return self.remarks
+
+    def export(self, directory: Path, record: Record) -> None:
+        text = (
+            f"# {record.recipe}\n\nEmotion recognition on a Deviation Learning Network, trained by facezoo. Classes in the "
+            f"order of the logits: {', '.join(LABELS)}.\n\n{record.as_markdown()}"
+        )
+        save(self.component, directory, card=text)
+
+
+def class_numbers(samples: Sequence[Sample]) -> list[int]:
+    """The samples' places in ``LABELS``."""
+    return [LABELS.index(str(sample.label)) for sample in samples]
+
+
+def _confusion_matrix() -> Callable[[Tensor, Tensor, int], Tensor]:
+    try:
+        from torchmetrics.functional.classification import multiclass_confusion_matrix
+    except ImportError as error:
+        raise FacezooError("Validation needs torchmetrics; install it with: pip install 'facezoo[train]'") from error
+    return multiclass_confusion_matrix
+
+
+def accuracies(table: Tensor) -> dict[str, float]:
+    """Share of right answers, and its mean over the classes that occur.
+
+    Args:
+        table: (K, K) counts, rows: the true class, columns: the answer.
+    """
+    right, occurring = table.diagonal().double(), table.sum(1).double()
+    mean = (right / occurring.clamp(min=1))[occurring > 0].mean()
+    return {"accuracy": float(right.sum() / occurring.sum()), "mean_class_accuracy": float(mean)}

@@ -1,0 +1,233 @@
+"""``facezoo train dln``: the face branch and the polynomial, by which of three faces is the odd one out.
+
+Sources: the double triplet loss and its margins of 0.1 and 0.2 are FECNet's (arXiv 1811.11283) and occur in later code by
+the authors of the DLN. The DLN paper's own optimiser, rates, batch and epochs are unknown; the defaults are those of the
+successor's training code for the same task (FuxiVirtualHuman/free_avatar @6f2eb6f, exp_emb_code; no licence file).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from facezoo.plugin import (
+    AnnotatedTriplet,
+    DatasetError,
+    FaceAugmentation,
+    InputError,
+    Moment,
+    Recipe,
+    Record,
+    TrainingConfig,
+    TripletDataset,
+    TripletReader,
+    accuracy_by_kind,
+    annotators_of,
+    arrange,
+    double_triplet,
+    embed_triplets,
+    open_dataset,
+    parameters_of,
+    save,
+    split_digest,
+    triplet_accuracy,
+)
+from facezoo_dln.crowd import CrowdLayer, Placement, Variant, crowd_loss
+from facezoo_dln.hierarchy import further_orders, margins, order_loss
+from facezoo_dln.initial import Seen, dln_on, identity_model, told
+
+KINDS = ("one-class", "two-class", "three-class")
+
+
+class DLNTraining(TrainingConfig):
+    """Values of the recipe.
+
+    Attributes:
+        identity: the face recognition network that both branches start from: an id, "dir:/path" or a folder. Needed.
+        seen: what the branches are shown: "released" (224 pixels in [0, 1], no mean and standard deviation), "identity"
+            (what the identity network was trained on), or "auto": released for the paper's backbone, else identity.
+        polynomial_order: K; 1 is the released code.
+        embedding_dim: length of the embedding.
+        dropout: before the face branch's last layer; not 0, for a copy of a network without batch norms would never differ
+            from the original, and its deviation would have no direction to start in.
+        reader: of the triplets; any triplet reader.
+        split: of the reader, to train on.
+        validation: another of its splits, for the figures. FEC's reader has test, and validation: the train file's last 1 %.
+        best: the weights of the best validation are exported instead of the last, as with ``patience``; then take
+            validation=validation, or the test split chooses the model.
+        augmentation: what happens to a picture.
+        margin_one_class: for triplets of one emotion class.
+        margin: for the others.
+        crowd: the crowd layer's form; "off": the majority's answer is learned.
+        crowd_placement: before or after the L2 normalisation.
+        crowd_rate: the layer's learning rate as a multiple of ``rate``. Its transforms do not decay.
+        hierarchy: "votes": votes give further, smaller orders; "none": they do not.
+        order_margin: of those. Later code by the paper's authors lists 0.05 beside 0.1 and 0.2, without saying what for.
+        order_weight: of their loss.
+        order_gap: votes apart that count as an order.
+        rate: SGD's.
+        momentum: SGD's.
+        weight_decay: SGD's.
+    """
+
+    epochs: int = 100
+    batch_size: int = 64
+    identity: str = ""
+    seen: Seen = "auto"
+    polynomial_order: int = Field(default=1, ge=1)
+    embedding_dim: int = Field(default=16, ge=2)
+    dropout: float = Field(default=0.6, gt=0, lt=1)
+    reader: str = "fec"
+    split: str = "train"
+    validation: str = "test"
+    best: bool = False
+    augmentation: FaceAugmentation = FaceAugmentation(flip=0.5)
+    margin_one_class: float = Field(default=0.1, ge=0)
+    margin: float = Field(default=0.2, ge=0)
+    crowd: Literal["off"] | Variant = "matrix"
+    crowd_placement: Placement = "before"
+    crowd_rate: float = Field(default=1.0, ge=0)
+    hierarchy: Literal["none", "votes"] = "votes"
+    order_margin: float = Field(default=0.05, ge=0)
+    order_weight: float = Field(default=1.0, ge=0)
+    order_gap: int = Field(default=2, ge=1)
+    rate: float = Field(default=0.002, gt=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    weight_decay: float = Field(default=5e-5, ge=0)
+
+
+class DLNRecipe(Recipe):
+    """A pseudo-siamese network learns from annotators' answers; its identity branch stays as it is."""
+
+    config: DLNTraining
+
+    def __init__(self, config: DLNTraining, data: Path) -> None:
+        super().__init__(config, data)
+        self.best_by = ("accuracy", "max") if config.best or config.patience else None
+        identity = identity_model(config.identity)
+        layers = {name: getattr(config, name) for name in ("embedding_dim", "polynomial_order", "dropout")}
+        self.component = dln_on(identity, config.seen, layers).trainable_(True)
+        source = told(config.identity, identity.views["identity"])
+        self.remarks = [f"Both branches start as copies of {source}; the identity branch stays that."]
+        self.reader = self._open()
+        self.triplets = self._usable(self.reader.triplets(config.split))
+        self.unseen = self._with_majority() if config.validate_every else []
+        self.crowd = self._crowd()
+        self.remarks += self.reader.notes()
+
+    def _open(self) -> TripletReader:
+        reader = open_dataset(self.config.reader, self.data)
+        if not isinstance(reader, TripletReader):
+            raise InputError(f"The reader {self.config.reader!r} has no triplets; dln learns from triplets, such as fec's.")
+        return reader
+
+    def _usable(self, triplets: Sequence[AnnotatedTriplet]) -> list[AnnotatedTriplet]:
+        """Those that say something under these values; the others are counted."""
+        config = self.config
+        crowd, votes = config.crowd != "off", torch.tensor([triplet.votes for triplet in triplets]).view(-1, 3)
+        ordered = further_orders(votes, config.order_gap).any(1) & (config.hierarchy == "votes")
+        kept = [
+            triplet
+            for triplet, order in zip(triplets, ordered.tolist(), strict=True)
+            if order or (crowd and triplet.answers) or triplet.odd is not None
+        ]
+        if not kept:
+            raise DatasetError(f"All {len(triplets)} triplets of {self.data} are tied, so there is nothing to learn from.")
+        kinds = Counter(triplet.kind for triplet in kept)
+        self.remarks.append(
+            f"{len(kept)} triplets of {config.reader}, split {config.split} (digest {split_digest(kept)}): "
+            + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+            + f"; {len(triplets) - len(kept)} left out because their votes are tied."
+        )
+        if config.hierarchy == "votes":
+            self.remarks.append(f"The votes of {int(ordered.sum())} of them order pairs beyond the majority's answer.")
+        return kept
+
+    def _with_majority(self) -> list[AnnotatedTriplet]:
+        """What the figures are measured on."""
+        split = self.config.validation
+        given = self.reader.triplets(split)
+        unseen = [triplet for triplet in given if triplet.odd is not None]
+        if not unseen:
+            raise DatasetError(f"None of the {len(given)} triplets of the split {split} has a majority; set validate_every=0.")
+        self.remarks.append(
+            f"Validation: {len(unseen)} triplets with a majority, split {split} (digest {split_digest(unseen)})."
+        )
+        return unseen
+
+    def _crowd(self) -> CrowdLayer | None:
+        config = self.config
+        if config.crowd == "off":
+            return None
+        annotators = annotators_of(self.triplets)
+        self.remarks.append(f"Crowd layer: {config.crowd}, {len(annotators)} annotators; the exported model is without it.")
+        return CrowdLayer(tuple(annotators), config.embedding_dim, config.crowd, config.crowd_placement)
+
+    def dataset(self) -> TripletDataset:
+        numbers = {who: number for number, who in enumerate(self.crowd.annotators)} if self.crowd else {}
+        return TripletDataset(
+            self.triplets, self.component.contract, numbers, self.config.augmentation,
+            box_reference=self.reader.box_reference, seed=self.config.seed, keep_ties=True,
+        )  # fmt: skip
+
+    def modules(self) -> dict[str, nn.Module]:
+        crowd: dict[str, nn.Module] = {"crowd": self.crowd} if self.crowd else {}
+        return {"component": self.component, **crowd}
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        config = self.config
+        groups = [{"params": parameters_of(self.component), "weight_decay": config.weight_decay}]
+        if self.crowd is not None:
+            groups.append({"params": parameters_of(self.crowd), "lr": config.rate * config.crowd_rate, "weight_decay": 0.0})
+        return {"dln": torch.optim.SGD(groups, lr=config.rate, momentum=config.momentum)}
+
+    def embeddings(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """A batch's pictures -> (B, 3, D) float32 of length 1."""
+        pictures = torch.cat([batch[name] for name in ("first", "second", "third")]).float() / 255
+        flat = self.component.encode(pictures, "embedding")
+        return flat.view(3, -1, flat.shape[1]).transpose(0, 1)
+
+    def losses(self, batch: Mapping[str, Tensor], turn: str, moment: Moment) -> dict[str, Tensor]:
+        config, embeddings = self.config, self.embeddings(batch)
+        margin = margins(batch["kind"], config.margin_one_class, config.margin)
+        if self.crowd is not None:
+            seen = self.crowd(embeddings, batch["annotators"])
+            terms = {"triplet": crowd_loss(seen, batch["answers"], margin).mean()}
+        else:
+            agreed = batch["odd"] >= 0
+            loss = double_triplet(*arrange(embeddings[agreed], batch["odd"][agreed]), margin[agreed])
+            terms = {"triplet": loss.sum() / len(agreed)}  # a tie counts as an example without loss
+        if config.hierarchy == "votes":
+            orders = further_orders(batch["votes"], config.order_gap)
+            terms["order"] = config.order_weight * order_loss(embeddings, orders, config.order_margin).mean()
+        return terms
+
+    def validate(self) -> dict[str, float]:
+        """Share of held-out triplets whose majority's pair is nearer than both others, in all and per kind; and the loss."""
+        if not self.unseen:
+            return {}
+        config, reference = self.config, self.reader.box_reference
+        embeddings = embed_triplets(self.component, self.unseen, config.batch_size, "embedding", reference)
+        triple = arrange(embeddings, torch.tensor([triplet.odd for triplet in self.unseen]))
+        kinds = torch.tensor([KINDS.index(triplet.kind) for triplet in self.unseen])
+        loss = double_triplet(*triple, margins(kinds, config.margin_one_class, config.margin))
+        return {**accuracy_by_kind(triplet_accuracy(*triple), kinds), "loss": float(loss.mean())}
+
+    def pictures(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {name: batch[name].float() / 255 for name in ("first", "second", "third")}
+
+    def notes(self) -> Sequence[str]:
+        return self.remarks
+
+    def export(self, directory: Path, record: Record) -> None:
+        text = (
+            f"# {record.recipe}\n\nA Deviation Learning Network, trained by facezoo. View `embedding`: the nearer two "
+            f"expressions, the more similar.\n\n{record.as_markdown()}"
+        )
+        save(self.component, directory, card=text)
