@@ -24,7 +24,8 @@ _HOME = {
         "UnknownNameError", "WeightsError", "WeightsUnavailableError",
     ),
     "facezoo.results": (
-        "Clip", "Comparison", "Embedding", "Face", "ImageResult", "Picture", "Pose", "Scores", "Verification", "table",
+        "Clip", "Comparison", "Embedding", "Face", "ImageResult", "Matches", "Picture", "Pose", "Scores", "Triplet",
+        "Verification", "table",
     ),
     "facezoo.labels": ("Emotion",),
 }  # fmt: skip
@@ -54,9 +55,11 @@ if TYPE_CHECKING:
         Embedding,
         Face,
         ImageResult,
+        Matches,
         Picture,
         Pose,
         Scores,
+        Triplet,
         Verification,
         table,
     )

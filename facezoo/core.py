@@ -36,6 +36,18 @@ def facezoo_pipelines() -> tuple[PipelineSpec, ...]:
             summary="Whether two pictures show the same person",
         ),
         PipelineSpec(
+            name="odd-one-out",
+            target="facezoo.tasks:OddOneOut",
+            slots={"detector": "detector", "encoder": "encoder:expression"},
+            summary="Which of three pictures has an expression unlike the other two",
+        ),
+        PipelineSpec(
+            name="expression-retrieval",
+            target="facezoo.retrieval:ExpressionRetrieval",
+            slots={"detector": "detector", "encoder": "encoder:expression"},
+            summary="The faces of a folder, ranked by how alike their expression is to a query's",
+        ),
+        PipelineSpec(
             name="emotion-recognition",
             target="facezoo.tasks:EmotionRecognition",
             slots={"detector": "detector", "classifier": "classifier:emotion"},

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from facezoo import hub, publish, weights
+from facezoo.catalogue import list_models
 from facezoo.components import Component, Provenance
 from facezoo.devices import compile_networks, resolve_device, resolve_dtype
 from facezoo.errors import IncompatibleError, InputError, UnknownNameError, WeightsError
@@ -20,7 +21,7 @@ from facezoo.plugins import discover
 from facezoo.registry import ModelEntry, load_registry
 from facezoo.results import Comparison, Embedding
 from facezoo.sources import AuthorSource, DirReference, HubReference
-from facezoo.specs import ComponentSpec, PipelineSpec, resolve
+from facezoo.specs import KINDS, ComponentSpec, PipelineSpec, RecipeSpec, resolve
 from facezoo.tasks import FaceVerification, cosine
 
 push = publish.push
@@ -115,7 +116,8 @@ def pipeline(
         device: as ``load``.
         dtype: as ``load``.
         compile: as ``load``.
-        **slots: a component or its id, in place of the registry's default for that slot.
+        **slots: a component or its id, in place of the registry's default for that slot. A head brings the encoder that it
+            was trained on, where none is named.
 
     Raises:
         UnknownNameError: no such pipeline, slot or model.
@@ -140,6 +142,9 @@ def pipeline(
     parts: list[Any] = []
     for spec in specs:
         chosen = {slot: slots[slot] if slot in slots else default_for(spec, slot) for slot in spec.slots}
+        if {"head", "encoder"} <= set(spec.slots) and "encoder" not in slots:
+            head = component(chosen["head"])  # it fits one encoder only, whatever the registry's default is
+            chosen |= {"head": head} | ({"encoder": head.requires.encoder} if head.requires else {})
         parts.append(resolve(spec.target, f"pipeline {spec.name}")(spec, {s: component(v) for s, v in chosen.items()}))
     if isinstance(name, str):
         return parts[0]
@@ -155,11 +160,29 @@ def default_for(spec: PipelineSpec, slot: str) -> str:
     for entry in sorted(entries, key=lambda e: e.plugin != spec.plugin):
         if slot in entry.slots:
             return entry.slots[slot]
+    option = f"--{slot} ID" if slot in KINDS else f"--slot {slot}=ID"
     raise UnknownNameError(
         f"No model is registered for the slot {slot!r} ({spec.slots[slot]}) of {spec.name}: "
-        f"name one, pipeline({spec.name!r}, {slot}=…) or --slot {slot}=ID. Where `facezoo list` shows none that fits, it has "
-        "to be trained or to come with a plugin."
+        f"name one, pipeline({spec.name!r}, {slot}=…) or {option}. {_ways_to(spec, slot)}"
     )
+
+
+def _ways_to(spec: PipelineSpec, slot: str) -> str:
+    """How somebody comes by a component for a slot: what the registry has for the task, and what can be trained."""
+    kind = spec.slots[slot].partition(":")[0]
+    rows = [row for row in list_models(task=spec.name) if kind in row.kinds]
+    archs = {one.arch for one in discover().all(ComponentSpec) if kind in one.kinds}
+    recipes = sorted(recipe.name for recipe in discover().all(RecipeSpec) if recipe.name in archs)
+    if not rows and not recipes:
+        return "Where `facezoo list` shows none that fits, it has to be trained or to come with a plugin."
+    parts = []
+    if rows:
+        listed = ", ".join(f"{row.id} ({row.availability})" for row in rows)
+        parts.append(f"For this task there is {listed}; `facezoo info {rows[0].id}` says from whom and how.")
+    if recipes:
+        commands = " or ".join(f"`facezoo train {name} --data DIR -o RUN`" for name in recipes)
+        parts.append(f"Train one with {commands}, and name it as dir:RUN/model.")
+    return " ".join(parts)
 
 
 def compare(a: Embedding, b: Embedding) -> Comparison:

@@ -88,6 +88,17 @@ class Pose(_Record):
 
 
 @dataclass(frozen=True, slots=True)
+class Quantity(_Record):
+    """A number that knows its units ("degrees"); they are "" where it has none."""
+
+    value: float
+    units: str = ""
+
+    def __float__(self) -> float:
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
 class Picture(_Record):
     """An RGB picture that can be saved and shows itself in a notebook.
 
@@ -147,6 +158,8 @@ class Face(_Record):
         embeddings: by view.
         emotions: probabilities of seven emotions.
         pose: head pose in degrees.
+        scores: probabilities of other classes, by what they are about ("glasses").
+        values: other numbers, by name ("valence").
         pictures: faces made from this one, by name ("neutral", "mean_face").
     """
 
@@ -157,6 +170,8 @@ class Face(_Record):
     embeddings: Mapping[str, Embedding] = field(default_factory=dict)
     emotions: Scores | None = None
     pose: Pose | None = None
+    scores: Mapping[str, Scores] = field(default_factory=dict)
+    values: Mapping[str, Quantity] = field(default_factory=dict)
     pictures: Mapping[str, Picture] = field(default_factory=dict, metadata={"picture": True})
 
 
@@ -204,7 +219,11 @@ def _row(index: int, face: Face) -> dict[str, Any]:
         row |= {f"p_{label}": p for label, p in face.emotions.probabilities.items()}
     if face.pose:
         row |= {"yaw": face.pose.yaw, "pitch": face.pose.pitch, "roll": face.pose.roll}
-    return row
+    taken = {*row, "source", "frame", "time", "error"}  # a head may call its classes or values what it likes
+    for name, scores in face.scores.items():
+        row[f"class_{name}" if name in taken else name] = scores.label
+        row |= {f"p_{name}_{label}": p for label, p in scores.probabilities.items()}
+    return row | {f"value_{name}" if name in taken else name: q.value for name, q in face.values.items()}
 
 
 def _four(box: np.ndarray | None) -> Iterable[float]:
@@ -217,14 +236,19 @@ def table(results: ImageResult | Iterable[ImageResult]) -> pandas.DataFrame:
     Raises:
         InputError: pandas is not installed.
     """
-    try:
-        import pandas
-    except ImportError as error:
-        raise InputError("Tables need pandas: pip install 'facezoo[table]'.") from error
+    pandas = _pandas()
     results = [results] if isinstance(results, ImageResult) else list(results)
     frame = pandas.DataFrame([row for result in results for row in result.rows()])
     frame.attrs["spaces"] = {v: e.space_id for r in results for f in r.faces for v, e in f.embeddings.items()}
     return frame
+
+
+def _pandas() -> Any:
+    try:
+        import pandas
+    except ImportError as error:
+        raise InputError("Tables need pandas: pip install 'facezoo[table]'.") from error
+    return pandas
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +270,97 @@ class Verification(_Record):
     false_accept_rate: float | None
     first: Face
     second: Face
+
+
+@dataclass(frozen=True, slots=True)
+class Triplet(_Record):
+    """Which of three faces has an expression unlike the other two's.
+
+    Attributes:
+        odd: 0, 1 or 2: the one that is not in the closest pair; None on a tie.
+        distances: Euclidean distance of the expression vectors by pair: "first-second", "first-third", "second-third".
+        sources: what was given, in order.
+        faces: the face used of each picture, with its embedding.
+    """
+
+    odd: int | None
+    distances: Mapping[str, float]
+    sources: tuple[str, str, str]
+    faces: tuple[Face, Face, Face]
+
+
+@dataclass(frozen=True, slots=True)
+class Match(_Record):
+    """A face found by its expression.
+
+    Attributes:
+        rank: from 1 on.
+        source: path of its picture.
+        face: its number in the picture.
+        box: (4,) float32, x0 y0 x1 y1 in pixels; None for a face that came already cropped.
+        score: the detector's, in [0, 1]; None for a cropped face.
+        similarity: cosine of its expression vector and the query's, in [-1, 1].
+        distance: Euclidean distance of the two.
+    """
+
+    rank: int
+    source: str
+    face: int
+    box: np.ndarray | None
+    score: float | None
+    similarity: float
+    distance: float
+
+    def row(self) -> dict[str, Any]:
+        """The same, flat: the box as x0, y0, x1, y1."""
+        row = self.to_dict()
+        return row | dict(zip(("x0", "y0", "x1", "y1"), row.pop("box") or (None,) * 4, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Searched(_Record):
+    """What a search looked through.
+
+    Attributes:
+        pictures: number of pictures, those without a face and unreadable ones among them.
+        faces: number of faces.
+        without_face: number of pictures in which no face was found.
+        unreadable: a message per picture that could not be read.
+        computed: number of pictures whose vectors were computed for this search; an index had the others.
+    """
+
+    pictures: int
+    faces: int
+    without_face: int
+    unreadable: tuple[str, ...]
+    computed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Matches(_Record):
+    """Faces ranked by how alike their expression is to a query's.
+
+    Attributes:
+        source: the query's picture.
+        query: the query's face, with its embedding.
+        matches: most similar first.
+        searched: what was looked through.
+    """
+
+    source: str
+    query: Face
+    matches: tuple[Match, ...]
+    searched: Searched
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One flat dictionary per match: rank, source, face, box, score, similarity, distance."""
+        return [match.row() for match in self.matches]
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """``rows`` as a table. Raises InputError where pandas is not installed."""
+        frame = _pandas().DataFrame(self.rows())
+        frame.attrs["spaces"] = {view: e.space_id for view, e in self.query.embeddings.items()}
+        return frame
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import csv
 import json
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -24,8 +24,9 @@ import numpy as np
 
 from facezoo import __version__
 from facezoo.errors import InputError
-from facezoo.results import Embedding, ImageResult
+from facezoo.results import Embedding, ImageResult, Matches
 
+MATCH_COLUMNS = ("rank", "source", "face", "x0", "y0", "x1", "y1", "score", "similarity", "distance")
 COLUMNS = ("source", "frame", "time", "error", "face", "x0", "y0", "x1", "y1", "score")
 ROWS_AT_ONCE = 1024
 
@@ -68,17 +69,23 @@ class TableWriter(ABC):
 
 
 class _JsonLines(TableWriter):
+    """A record per line."""
+
     def add(self, result: ImageResult) -> None:
-        self._file.write(result.to_json() + "\n")
+        self.put(result.to_json())
+
+    def put(self, record: str) -> None:
+        """Appends a record, given as JSON."""
+        self._file.write(record + "\n")
 
 
-class _Json(TableWriter):
+class _Json(_JsonLines):
     """One array, a record per line."""
 
     _before = "[\n"
 
-    def add(self, result: ImageResult) -> None:
-        self._file.write(self._before + result.to_json())
+    def put(self, record: str) -> None:
+        self._file.write(self._before + record)
         self._before = ",\n"
 
     def finish(self) -> None:
@@ -88,15 +95,21 @@ class _Json(TableWriter):
 class _Rows(TableWriter):
     """Rows are held back until a face tells which columns there are, then written in portions."""
 
+    columns: tuple[str, ...] = COLUMNS  # the first ones, whatever is found
+
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._waiting: list[dict[str, Any]] = []
+        self._waiting: list[Mapping[str, Any]] = []
         self._begun = False
 
     def add(self, result: ImageResult) -> None:
-        self._waiting += result.rows()
-        if not self._begun and result.faces:
-            self._begin(self._waiting[-1], result.faces[0].embeddings)
+        self.take(result.rows(), result.faces[0].embeddings if result.faces else None)
+
+    def take(self, rows: Sequence[Mapping[str, Any]], embeddings: Mapping[str, Embedding] | None) -> None:
+        """Appends rows; those with ``embeddings`` tell which columns there are and in which spaces vectors are."""
+        self._waiting += rows
+        if not self._begun and embeddings is not None:
+            self._begin(self._waiting[-1] if self._waiting else {}, embeddings)
         if self._begun and len(self._waiting) >= ROWS_AT_ONCE:
             self._flush()
 
@@ -120,7 +133,7 @@ class _Rows(TableWriter):
         """Settles the columns from the row of the first face; an empty row if there is none."""
 
     @abstractmethod
-    def write(self, rows: list[dict[str, Any]]) -> None:
+    def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Writes rows."""
 
     def end(self) -> None:
@@ -129,11 +142,11 @@ class _Rows(TableWriter):
 
 class _Csv(_Rows):
     def begin(self, row: Mapping[str, Any], embeddings: Mapping[str, Embedding]) -> None:
-        names = [*COLUMNS, *(name for name in _spread(row) if name not in COLUMNS)]
+        names = [*self.columns, *(name for name in _spread(row) if name not in self.columns)]
         self._writer = csv.DictWriter(self._file, names, lineterminator="\n")
         self._writer.writeheader()
 
-    def write(self, rows: list[dict[str, Any]]) -> None:
+    def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
         self._writer.writerows(_spread(row) for row in rows)
 
 
@@ -143,6 +156,11 @@ def _spread(row: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in row.items():
         flat |= {f"{name}_{i}": float(v) for i, v in enumerate(value)} if isinstance(value, np.ndarray) else {name: value}
     return flat
+
+
+def _kinds(arrow: Any) -> dict[str, Any]:
+    """The types of columns that are no float64."""
+    return {"source": arrow.string, "error": arrow.string, "frame": arrow.int64, "face": arrow.int64, "rank": arrow.int64}
 
 
 class _Parquet(_Rows):
@@ -158,8 +176,8 @@ class _Parquet(_Rows):
 
     def begin(self, row: Mapping[str, Any], embeddings: Mapping[str, Embedding]) -> None:
         arrow = self._arrow
-        kinds = {name: arrow.float64() for name in COLUMNS}
-        kinds |= {"source": arrow.string(), "error": arrow.string(), "frame": arrow.int64(), "face": arrow.int64()}
+        kinds = dict.fromkeys(self.columns, arrow.float64())
+        kinds |= {name: kind() for name, kind in _kinds(arrow).items() if name in kinds}
         kinds |= {name: self._kind(value) for name, value in row.items() if name not in kinds}
         metadata = {
             "facezoo.spaces": json.dumps({view: e.space_id for view, e in embeddings.items()}),
@@ -175,7 +193,7 @@ class _Parquet(_Rows):
             return arrow.list_(arrow.float32())
         return arrow.float64() if isinstance(value, float) else arrow.int64() if isinstance(value, int) else arrow.string()
 
-    def write(self, rows: list[dict[str, Any]]) -> None:
+    def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
         self._writer.write_table(self._arrow.Table.from_pylist(rows, schema=self._schema))
 
     def end(self) -> None:
@@ -207,4 +225,22 @@ def write_table(results: Iterable[ImageResult], path: str | Path) -> Path:
     with open_table(path) as table:
         for result in results:
             table.add(result)
+    return Path(path)
+
+
+def write_matches(matches: Matches, path: str | Path) -> Path:
+    """Writes the ranking of a search, a row or record per match.
+
+    The metadata of a Parquet file names the space of the query's vector, in which the similarities are.
+
+    Raises:
+        InputError: as ``open_table``, or a file that cannot be written.
+    """
+    with open_table(path) as table:
+        if isinstance(table, _Rows):
+            table.columns = MATCH_COLUMNS
+            table.take(matches.rows(), matches.query.embeddings)
+        elif isinstance(table, _JsonLines):
+            for match in matches.matches:
+                table.put(match.to_json())
     return Path(path)

@@ -11,9 +11,12 @@ from facezoo.batches import FaceBatch
 from facezoo.components import Classifier, Encoder, Head, describe
 from facezoo.errors import IncompatibleError, InputError
 from facezoo.labels import SEVEN_EMOTIONS
-from facezoo.pipelines import FacePipeline, view_of
+from facezoo.pipelines import DetectingPipeline, FacePipeline, view_of
 from facezoo.registry import load_registry
-from facezoo.results import Embedding, Face, ImageResult, Pose, Scores, Verification
+from facezoo.results import Embedding, Face, ImageResult, Pose, Scores, Triplet, Verification
+
+PAIRS = ("first-second", "first-third", "second-third")
+TIE = 1e-5  # of the longest vector: distances that differ by less differ by rounding
 
 
 class FaceDetection(FacePipeline):
@@ -70,15 +73,58 @@ class FaceVerification(IdentityEmbedding):
         if not options.get("cropped"):
             options.setdefault("largest", True)
         results = super().__call__([x, other], **options)
-        first, second = (self._one(result) for result in results)
+        first, second = (only_face(result) for result in results)
         similarity = cosine(first.embeddings[self.view].values, second.embeddings[self.view].values)
         same = None if self.threshold is None else similarity >= self.threshold
         return Verification(similarity, same, self.threshold, self.false_accept_rate, first, second)
 
-    def _one(self, result: ImageResult) -> Face:
-        if not result.faces:
-            raise InputError(f"No face was found in {result.source}; try another detector or a lower min_score.")
-        return result.faces[0]
+
+class OddOneOut(DetectingPipeline):
+    """Which of three expressions is unlike the other two? ``pipe(a, b, c) -> Triplet``; the largest face of each counts.
+
+    The two pictures whose expression vectors are closest (Euclidean distance, not squared) belong together; the third is
+    the odd one. This is what the annotators of FEC were asked, and how triplet accuracy counts an answer as right: both
+    distances to the odd one are larger than the one between the other two.
+    """
+
+    def prepare(self) -> None:
+        self._each = ExpressionEmbedding(self.spec, self.slots)
+
+    def __call__(self, first: Any, second: Any, third: Any, **options: Any) -> Triplet:
+        """Compares three pictures.
+
+        Args:
+            first: path, bytes, ``PIL.Image``, (H, W, 3) uint8 array or (3, H, W) tensor.
+            second: another.
+            third: another.
+            **options: as ``Options``, and ``boxes`` and ``landmarks`` as lists of three.
+
+        Raises:
+            InputError: a picture that cannot be read, or one without a face; names it.
+        """
+        results = self._each([first, second, third], **{**options, "largest": True})
+        one, two, three = (only_face(result) for result in results)
+        a, b, c = (face.embeddings[self._each.view].values for face in (one, two, three))
+        distances = {pair: float(np.linalg.norm(x - y)) for pair, (x, y) in zip(PAIRS, ((a, b), (a, c), (b, c)), strict=True)}
+        exact = TIE * max(float(np.linalg.norm(vector)) for vector in (a, b, c))
+        sources = tuple(result.source for result in results)
+        return Triplet(odd_of(tuple(distances.values()), exact), distances, sources, (one, two, three))  # pyright: ignore[reportArgumentType]
+
+
+def odd_of(distances: tuple[float, ...], tolerance: float = 0.0) -> int | None:
+    """Who is not in the closest pair.
+
+    Args:
+        distances: between first and second, first and third, second and third.
+        tolerance: differences up to this one are none.
+
+    Returns:
+        0, 1 or 2; None where two pairs are equally close, or a distance is no number.
+    """
+    order = np.argsort(distances)
+    if not np.isfinite(distances).all() or distances[order[1]] - distances[order[0]] <= tolerance:
+        return None
+    return 2 - int(order[0])
 
 
 class EmotionRecognition(FacePipeline):
@@ -103,7 +149,8 @@ class HeadPose(FacePipeline):
     def prepare(self) -> None:
         head: Head = self.head
         if tuple(head.labels or ()) != ("yaw", "pitch", "roll") or head.units != "degrees":
-            raise IncompatibleError(f"{describe(head)} gives {head.labels} in {head.units}, not yaw, pitch, roll in degrees.")
+            given = ", ".join(head.labels or ("values without names",)) + (f" in {head.units}" if head.units else "")
+            raise IncompatibleError(f"{describe(head)} gives {given}, not yaw, pitch, roll in degrees.")
         fits(head, self.encoder)
 
     def annotate(self, batch: FaceBatch) -> list[dict[str, Any]]:
@@ -112,6 +159,15 @@ class HeadPose(FacePipeline):
         with torch.inference_mode():
             values = self.head(code).float().cpu().numpy()
         return [{"pose": Pose(*map(float, row))} for row in values]
+
+
+def only_face(result: ImageResult) -> Face:
+    """The first face of a result. Raises InputError where there is none."""
+    if result.error is not None:
+        raise InputError(result.error)
+    if not result.faces:
+        raise InputError(f"No face was found in {result.source}; try another detector or a lower min_score.")
+    return result.faces[0]
 
 
 def fits(head: Head, encoder: Encoder) -> None:

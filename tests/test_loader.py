@@ -74,8 +74,8 @@ def test_slots_are_checked(name):
         facezoo.pipeline("identity-embedding", detector=name, encoder=name, device="cpu")
     with pytest.raises(facezoo.IncompatibleError, match="needed is encoder:identity"):
         facezoo.pipeline("identity-embedding", detector=detector, encoder=detector)
-    with pytest.raises(facezoo.UnknownNameError, match="No model is registered for the slot 'classifier'"):
-        facezoo.pipeline("emotion-recognition", detector=detector)
+    with pytest.raises(facezoo.UnknownNameError, match="No model is registered for the slot 'head'"):
+        facezoo.pipeline("head-pose", detector=detector)
     with pytest.raises(facezoo.InputError, match="at least one"):
         facezoo.pipeline([])
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from facezoo import weights
-from facezoo.components import Provenance
+from facezoo.components import Provenance, View
 from facezoo.errors import FacezooError, InputError, UnknownNameError
 from facezoo.plugin import FaceBatch, PipelineSpec
 from facezoo.results import ImageResult
@@ -89,6 +89,21 @@ def test_kinds_must_be_those_of_the_class() -> None:
     encoder = tiny.untrained(tiny.TinyEncoder, "encoder", "manipulator")
     with pytest.raises(ConformanceError, match="wrong-spec: tiny is offered as encoder, manipulator"):
         check_component(encoder)
+
+
+class FrozenView(tiny.TinyEncoder):
+    """Has a view that only its frozen trunk answers, as a network with a fixed identity branch."""
+
+    def view_table(self) -> dict[str, View]:
+        side = tiny.SIDE // 2
+        return {**super().view_table(), "trunk": View(4 * side * side, "features", ("trunk",))}
+
+    def embed(self, prepared: torch.Tensor, view: str) -> torch.Tensor:
+        return self.trunk(prepared).flatten(1) if view == "trunk" else super().embed(prepared, view)
+
+
+def test_a_view_of_frozen_weights_alone_need_not_be_trained() -> None:
+    assert "cannot-be-trained" in check_component(FrozenView(tiny.TinyConfig())).passed
 
 
 def test_fault_may_be_left_out_by_name() -> None:

@@ -8,10 +8,12 @@
     doctor.py     doctor
     storage.py    download, cache, import, convert, verify, push
     tasks.py      run, detect, embed, compare, frontalize, transfer
+    expressions.py emotion, similar
     walking.py    pictures, folders and videos through a pipeline
-    delivering.py results as a table, JSON or a file
+    delivering.py results of many pictures as a table, JSON or a file
+    telling.py    the one result of a pair, a triplet or a search
     sketching.py  results as pictures and videos; drawing.py draws
-    training.py   train
+    training.py   train; values.py reads a recipe's values from its options
     demo.py       demo; portrait.py draws its picture
 
 Modules here import torch, numpy and Pillow inside functions: listings and --help stay quick.

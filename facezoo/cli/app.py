@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand
 
 from facezoo import __version__
-from facezoo.cli import demo, doctor, listing, screen, storage, tasks, training
+from facezoo.cli import datasets, demo, doctor, expressions, listing, screen, storage, tasks, training
 from facezoo.cli.commands import Command, Group, flat
 from facezoo.cli.options import Shared
 from facezoo.errors import FacezooError, PluginError
@@ -21,11 +21,14 @@ from facezoo.specs import CommandSpec, resolve
 
 COMMANDS = {
     "Start here": (demo.demo, doctor.doctor),
-    "Look around": (listing.list_, listing.info, listing.pipelines, listing.plugins),
-    "Work on faces": (tasks.detect, tasks.embed, tasks.compare, tasks.frontalize, tasks.transfer, tasks.run),
+    "Look around": (listing.list_, listing.info, listing.pipelines, listing.plugins, datasets.datasets),
+    "Work on faces": (
+        tasks.detect, tasks.embed, tasks.compare, expressions.emotion, expressions.similar, tasks.frontalize, tasks.transfer,
+        tasks.run,
+    ),
     "Weights": (storage.download, storage.import_, storage.convert, storage.verify, storage.push),
     "Training": (training.train,),
-}
+}  # fmt: skip
 PLUGINS = "From plugins"
 
 
@@ -130,7 +133,9 @@ def short_warning(message: Any, category: Any, filename: str, lineno: int, file:
 def _add(function: Any, panel: str) -> None:
     command = flat(function)
     required = [p for p in inspect.signature(command).parameters.values() if p.name != "ctx" and p.default is p.empty]
-    app.command(function.__name__.rstrip("_"), rich_help_panel=panel, cls=Command, no_args_is_help=bool(required))(command)
+    settings = {"ignore_unknown_options": getattr(function, "open_ended", False)}
+    name = function.__name__.rstrip("_")
+    app.command(name, rich_help_panel=panel, cls=Command, no_args_is_help=bool(required), context_settings=settings)(command)
 
 
 for _panel, _functions in COMMANDS.items():

@@ -1,4 +1,4 @@
-"""Where results go: a table on the screen, JSON, a file, or a folder of pictures."""
+"""Where the results of many pictures go: a table on the screen, JSON, a file, or a folder of pictures."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from facezoo.results import Face, ImageResult
 
 SHOWN = 40  # rows on a terminal
+
+Rows = list[dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,10 @@ def target_of(output: Path | None) -> Target | None:
     )
 
 
-def deliver(results: Iterable[ImageResult], target: Target | None, shared: Shared) -> None:
-    """Sends results where they belong while they come in."""
+def deliver(
+    results: Iterable[ImageResult], target: Target | None, shared: Shared, rows: Callable[[ImageResult], Rows] | None = None
+) -> None:
+    """Sends results where they belong while they come in; ``rows`` says what the screen shows of one, else ``rows_of``."""
     counts = _Counts()
     with ExitStack() as stack:
         sinks: list[Callable[[ImageResult], None]] = [counts.add]
@@ -71,7 +75,7 @@ def deliver(results: Iterable[ImageResult], target: Target | None, shared: Share
         if shared.json:
             sinks.append(stack.enter_context(_JsonArray()).add)
         elif target is None or target.kind != "table":
-            sinks.append(stack.enter_context(_Screen()).add)
+            sinks.append(stack.enter_context(_Screen(rows or rows_of)).add)
         for result in results:
             for sink in sinks:
                 sink(result)
@@ -90,12 +94,13 @@ class _Counts:
         self.errors += result.error is not None
 
     def __str__(self) -> str:
-        places = [_many(n, what) for n, what in ((self.pictures, "picture"), (self.frames, "frame")) if n]
-        text = f"{_many(self.faces, 'face')} in {' and '.join(places) or 'nothing'}"
+        places = [many(n, what) for n, what in ((self.pictures, "picture"), (self.frames, "frame")) if n]
+        text = f"{many(self.faces, 'face')} in {' and '.join(places) or 'nothing'}"
         return f"{text}, {self.errors} of which could not be read" if self.errors else text
 
 
-def _many(count: int, what: str) -> str:
+def many(count: int, what: str) -> str:
+    """A count with its noun: 1 face, 2 faces."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
@@ -118,8 +123,11 @@ class _JsonArray:
 class _Screen:
     """A table once all results are there; on a terminal its first rows."""
 
+    def __init__(self, shown: Callable[[ImageResult], Rows]) -> None:
+        self._shown = shown
+
     def __enter__(self) -> _Screen:
-        self.rows: list[dict[str, str]] = []
+        self.rows: Rows = []
         self.left_out = 0
         return self
 
@@ -127,7 +135,7 @@ class _Screen:
         if sys.stdout.isatty() and len(self.rows) >= SHOWN:
             self.left_out += max(1, len(result.faces))
         else:
-            self.rows += rows_of(result)
+            self.rows += self._shown(result)
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         if kind is not None or not self.rows:
@@ -138,21 +146,23 @@ class _Screen:
             screen.say(f"… and {self.left_out} more; -o results.csv keeps all.")
 
 
-def rows_of(result: ImageResult) -> list[dict[str, str]]:
+def rows_of(result: ImageResult) -> Rows:
     """What a person wants to see of a result: a row per face."""
-    head = {"picture": _short(result.source)} | ({"time": f"{result.time:.2f} s"} if result.time is not None else {})
+    return rows_with(result, _row)
+
+
+def rows_with(result: ImageResult, row: Callable[[Face], dict[str, str]]) -> Rows:
+    """A row per face, with what ``row`` says of it; one row where there is no face."""
+    head = {"picture": short(result.source)} | ({"time": f"{result.time:.2f} s"} if result.time is not None else {})
     if result.error is not None:
         return [{**head, "face": screen.NONE, "found": result.error}]
     if not result.faces:
         return [{**head, "face": screen.NONE, "found": "no face"}]
-    return [{**head, "face": str(index), **_row(face)} for index, face in enumerate(result.faces)]
+    return [{**head, "face": str(index), **row(face)} for index, face in enumerate(result.faces)]
 
 
 def _row(face: Face) -> dict[str, str]:
-    row: dict[str, str] = {}
-    if face.box is not None:
-        x0, y0, x1, y1 = (round(float(v)) for v in face.box)
-        row |= {"x": str(x0), "y": str(y0), "size": f"{x1 - x0}x{y1 - y0}"}
+    row = box_of(face.box)
     if face.score is not None:
         row["score"] = f"{face.score:.2f}"
     found = [f"{view}: {len(e.values)} values, space {e.space_id or 'none'}" for view, e in face.embeddings.items()]
@@ -161,63 +171,23 @@ def _row(face: Face) -> dict[str, str]:
         found.append(f"{label} {face.emotions.probabilities[label]:.0%}")
     if face.pose:
         found.append(f"yaw {face.pose.yaw:+.0f}°, pitch {face.pose.pitch:+.0f}°, roll {face.pose.roll:+.0f}°")
+    found += [f"{name}: {s.label} {s.probabilities[s.label]:.0%}" for name, s in face.scores.items()]
+    found += [f"{name} {q.value:.3g} {q.units}".rstrip() for name, q in face.values.items()]
     found += [name.replace("_", " ") for name in face.pictures]
     return {**row, "found": "; ".join(found)} if found else row
 
 
-def _short(source: str) -> str:
+def box_of(box: np.ndarray | None) -> dict[str, str]:
+    """A box as a person reads it: upper left corner and size in pixels; nothing for a cropped face."""
+    if box is None:
+        return {}
+    x0, y0, x1, y1 = (round(float(v)) for v in box)
+    return {"x": str(x0), "y": str(y0), "size": f"{x1 - x0}x{y1 - y0}"}
+
+
+def short(source: str) -> str:
+    """A source on a terminal: its name alone."""
     return Path(source).name if sys.stdout.isatty() else source
-
-
-def tell(result: Any, target: Target | None, shared: Shared) -> None:
-    """The result of a pipeline on pairs and the like: a verification, a picture, a clip."""
-    from facezoo.results import Clip, Picture, Verification
-
-    if isinstance(result, Picture):
-        if target is None:
-            raise InputError("The result is a picture: say where to write it, -o result.png.")
-        result.save(target.path)
-    if shared.json:
-        screen.dump({**result.to_dict(), **({"output": str(target.path)} if target else {})})
-    elif isinstance(result, Verification):
-        _tell_verification(result)
-    elif isinstance(result, Clip):
-        missed = f"; in {result.missed} no face was found, and the last result stands still" if result.missed else ""
-        screen.say(f"{result.path}: {result.frames} frames at {result.fps:g} per second{missed}.")
-    elif isinstance(result, Picture):
-        height, width = result.pixels.shape[:2]
-        screen.say(f"{target.path if target else ''}: {width} x {height} pixels.")
-    else:
-        screen.facts(result.to_dict())
-    if target is not None and target.kind == "table":
-        _write_json(result, target.path)
-
-
-def _write_json(result: Any, path: Path) -> None:
-    if path.suffix.lower() != ".json":
-        raise InputError(f"One result for several pictures is written as .json, not {path.suffix}.")
-    part = path.with_name(f".{path.name}.part")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part.write_text(result.to_json(indent=2) + "\n", encoding="utf-8")
-    part.replace(path)
-
-
-def _tell_verification(result: Any) -> None:
-    embedding = next(iter(result.first.embeddings.values()))
-    if result.same is None:
-        answer = f"not said: nobody has measured a threshold for {embedding.model}"
-    else:
-        rate = (
-            f", at which {result.false_accept_rate:.1%} of different people pass"
-            if result.false_accept_rate is not None
-            else ""
-        )
-        answer = f"{'yes' if result.same else 'no'} (threshold {result.threshold:.3f}{rate})"
-    screen.facts({
-        "similarity": f"{result.similarity:.3f} (cosine, from -1 to 1)",
-        "same person": answer,
-        "compared": f"view {embedding.view} of {embedding.model}, space {embedding.space_id or 'none'}",
-    })  # fmt: skip
 
 
 def stems() -> Callable[[str], str]:

@@ -99,7 +99,12 @@ def _tell_task(row: catalogue.PipelineRow, shared: Shared) -> None:
         screen.dump(dataclasses.asdict(row))
         return
     slots = [f"--{slot} {row.defaults.get(slot, 'ID (no default)')}   needs {need}" for slot, need in row.slots.items()]
-    inputs = {"face-verification": "ONE.jpg TWO.jpg", "expression-transfer": "SOURCE.jpg DRIVER.mp4 -o OUT.mp4"}
+    inputs = {
+        "face-verification": "ONE.jpg TWO.jpg",
+        "odd-one-out": "ONE.jpg TWO.jpg THREE.jpg",
+        "expression-retrieval": "QUERY.jpg FOLDER",
+        "expression-transfer": "SOURCE.jpg DRIVER.mp4 -o OUT.mp4",
+    }
     screen.facts({
         "task": row.name,
         "what it does": row.summary,

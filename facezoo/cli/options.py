@@ -140,6 +140,14 @@ class EncoderSlots(_Named):
 
 
 @dataclass(frozen=True)
+class ClassifierSlots(_Named):
+    """Faces to labels."""
+
+    classifier: Annotated[str | None, _model("--classifier", "--model", "-m", text="Gives a face a label.")] = None
+    detector: Annotated[str | None, _model("--detector", text="Finds the faces.")] = None
+
+
+@dataclass(frozen=True)
 class ManipulatorSlots(_Named):
     """Faces to faces."""
 

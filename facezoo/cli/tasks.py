@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facezoo.cli.delivering import deliver, target_of, tell
+from facezoo.cli.delivering import Rows, deliver, target_of
 from facezoo.cli.options import Compute, DetectorSlot, EncoderSlots, ManipulatorSlots, Picking, Shared, Slots, values
+from facezoo.cli.telling import tell
 from facezoo.cli.walking import check_inputs, number_of_inputs, takes, walk
 from facezoo.errors import InputError
 from facezoo.plugins import discover
 from facezoo.specs import PipelineSpec
+
+if TYPE_CHECKING:
+    from facezoo.results import ImageResult
 
 Pictures = Annotated[
     list[Path], typer.Argument(metavar="PICTURES", help="Pictures, videos and folders of pictures.", show_default=False)
@@ -180,8 +184,9 @@ def perform(
     compute: Compute,
     output: Path | None,
     shared: Shared,
+    rows: Callable[[ImageResult], Rows] | None = None,
 ) -> None:
-    """Runs a pipeline and delivers its results.
+    """Runs a pipeline and delivers its results; ``rows`` as for ``deliver``.
 
     Raises:
         InputError: inputs that are not there, too many or too few of them, or an output that nothing writes.
@@ -193,7 +198,7 @@ def perform(
     pipe = pipeline(name, **compute.loading, **slots)
     count = number_of_inputs(pipe)
     if count is None:
-        deliver(walk(pipe, inputs, options), target, shared)
+        deliver(walk(pipe, inputs, options), target, shared, rows)
         return
     if len(inputs) != count:
         raise InputError(f"{name} takes {count} inputs, not {len(inputs)}; see `facezoo info {name}`.")

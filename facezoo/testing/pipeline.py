@@ -36,18 +36,16 @@ class PipelineSubject:
         self.pictures = [*pictures, *plain_pictures()[:3]]
 
     def faces(self) -> FacePipeline:
-        """The pipeline, if it takes single pictures. Raises NotApplicable for one that takes pairs."""
-        if not isinstance(self.pipe, FacePipeline) or self.takes_pairs:
+        """The pipeline, if it takes single pictures. Raises NotApplicable for one that takes several at a time."""
+        if not isinstance(self.pipe, FacePipeline) or self.inputs > 1:
             raise NotApplicable("it does not take single pictures")
         return self.pipe
 
     @property
-    def takes_pairs(self) -> bool:
-        """True for ``pipe(a, b)``."""
-        positional = [
-            p for p in inspect.signature(type(self.pipe).__call__).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD
-        ]
-        return len(positional) > 2
+    def inputs(self) -> int:
+        """How many pictures a call takes: 2 for ``pipe(a, b)``."""
+        parameters = inspect.signature(type(self.pipe).__call__).parameters.values()
+        return sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters) - 1
 
     def given(self, count: int = 1, **options: Any) -> ImageResult:
         """What it says of a picture with ``count`` own boxes: no detector has to find anything."""
@@ -194,7 +192,7 @@ def reads_ahead(subject: PipelineSubject) -> Iterator[str]:
 
 def accepts_any_option(subject: PipelineSubject) -> Iterator[str]:
     """An option that does not exist is refused with an InputError that names those there are."""
-    arguments = subject.pictures[:2] if subject.takes_pairs else subject.pictures[:1]
+    arguments = subject.pictures[: subject.inputs]
     try:
         subject.pipe(*arguments, bach_size=1)  # pyright: ignore[reportCallIssue]
     except (InputError, TypeError):
@@ -206,23 +204,23 @@ def accepts_any_option(subject: PipelineSubject) -> Iterator[str]:
 
 
 def pair_does_not_run(subject: PipelineSubject) -> Iterator[str]:
-    """A pipeline on pairs gives a record of its own; a picture without a face is an InputError that says so."""
-    if not subject.takes_pairs:
+    """A pipeline on pairs or triplets gives a record of its own; a picture without a face is an InputError that says so."""
+    if subject.inputs < 2:
         raise NotApplicable("it takes single pictures")
     call: Any = subject.pipe
-    face = (patterns(2, 96, 96).permute(0, 2, 3, 1).numpy() * 255).astype(np.uint8)
-    result = call(face[0], face[1], cropped=True)
+    faces = (patterns(subject.inputs, 96, 96).permute(0, 2, 3, 1).numpy() * 255).astype(np.uint8)
+    result = call(*faces, cropped=True)
     if not isinstance(result, _Record) or not dataclasses.is_dataclass(result):
-        yield f"two cropped faces give {type(result).__name__}; results are frozen records (facezoo.results)."
+        yield f"{subject.inputs} cropped faces give {type(result).__name__}; results are frozen records (facezoo.results)."
     else:
         json.loads(result.to_json())
     if any(component.provenance is None for component in subject.pipe.slots.values()):
         return
     try:
-        call(blank(), blank())
+        call(*(blank() for _ in faces))
     except InputError:
         return
-    yield "two grey pictures give an answer; an InputError says that there is no face."
+    yield f"{subject.inputs} grey pictures give an answer; an InputError says that there is no face."
 
 
 def finds_no_face(subject: PipelineSubject) -> Iterator[str]:

@@ -186,9 +186,19 @@ def cannot_be_trained(subject: Subject) -> Iterator[str]:
     component = duplicate(subject.component).trainable_(True)
     if not subject.probes or not any(p.requires_grad for p in component.parameters()):
         raise NotApplicable("it has nothing to train through its answers")
+    frozen = _frozen_views(component)
     for probe in subject.probes:
-        if not probe.call(component, **probe.with_(lambda x: x[:2])).requires_grad:
+        if probe.name not in frozen and not probe.call(component, **probe.with_(lambda x: x[:2])).requires_grad:
             yield f"{probe.name} is cut off from the weights (no_grad, detach or numpy inside); nothing can be trained by it."
+
+
+def _frozen_views(component: Component) -> set[str]:
+    """Names of the probes of views that only frozen submodules answer: they say themselves that they are never trained."""
+    if not isinstance(component, Encoder):
+        return set()
+    within = tuple(f"{name}." for name in component.frozen)
+    table = component.view_table().items()
+    return {f"view {name!r}" for name, view in table if view.parts and all(f"{p}.".startswith(within) for p in view.parts)}
 
 
 def leaves_gradient_on(subject: Subject) -> Iterator[str]:
