@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # small tensors; on a busy machine two threads wait for each other
 os.environ["HF_HUB_OFFLINE"] = "1"  # tests that want the Hub's client start it in a process of their own
 
 ROOT = Path(__file__).resolve().parent.parent

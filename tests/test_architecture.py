@@ -25,7 +25,7 @@ ORDER = (
     "errors", "labels", "specs", "hookspecs", "core",
     "config", "contracts", "sources", "plugins", "registry", "store", "hub", "catalogue",  # from here: pydantic
     "results", "tables", "images", "crops", "components", "weights", "devices", "video",  # from here: numpy, torch
-    "batches", "pipelines", "tasks", "publish", "loader",
+    "batches", "pipelines", "tasks", "retrieval", "publish", "loader",
     "datasets", "training", "evaluation", "testing", "cli", "__main__",
 )  # fmt: skip
 FACADES = ("__init__", "plugin")
