@@ -50,4 +50,15 @@ class Facenet(Encoder):
         return {"identity": View(self.config.embedding_dim, "identity", ("trunk",), normalised=True)}
 
     def embed(self, prepared: Tensor, view: str) -> Tensor:
-        return F.normalize(self.trunk(prepared).float(), dim=1)
+        return self.network(prepared)
+
+    def network(self, normalised: Tensor) -> Tensor:
+        """Identity vectors behind the door, for inputs that are normalised already and of any size.
+
+        Args:
+            normalised: (B, 3, H, W) float RGB as (x * 255 - 127.5) / 128; from 75 pixels on for Inception-ResNet v1.
+
+        Returns:
+            (B, D) float32 of length 1.
+        """
+        return F.normalize(self.trunk(normalised.to(self.dtype)).float(), dim=1)
