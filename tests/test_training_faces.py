@@ -255,6 +255,7 @@ def test_embedding_in_batches_gives_a_row_per_sample_in_order() -> None:
     assert rows.shape == (5, 12) and rows.dtype == np.float32
     wanted = component.encode(torch.stack([as_pipeline(sample, SQUARE) for sample in samples]))
     assert torch.allclose(torch.from_numpy(rows), wanted, atol=1e-6)
+    assert np.array_equal(embed_samples(component, samples, 2, None, THEIRS, workers=2), rows)
     assert embed_samples(component, samples, 4, "whole", THEIRS).shape == (5, 3)
     assert embed_samples(component, []).shape == (0, 12)
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 
 from facezoo import crops
 from facezoo.batches import progress, whole_face
@@ -236,6 +236,21 @@ def _found(sample: Sample, faces: Detections, theirs: BoxReference, wanted: BoxR
     return replace(sample, box=box, landmarks=points if known else None)  # pyright: ignore[reportArgumentType]
 
 
+@dataclass(frozen=True)
+class _Cut(Dataset[Tensor]):
+    """Item ``i``: the face of sample ``i``, as ``cut_face`` gives it."""
+
+    samples: Sequence[Sample]
+    contract: InputContract
+    box_reference: BoxReference | None
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return cut_face(self.samples[index], self.contract, self.box_reference)
+
+
 @torch.no_grad()
 def embed_samples(
     component: Component,
@@ -243,6 +258,7 @@ def embed_samples(
     batch_size: int = 32,
     view: str | None = None,
     box_reference: BoxReference | None = None,
+    workers: int = 0,
 ) -> np.ndarray:
     """What a component makes of faces: (N, dim) float32, a row per sample, in order.
 
@@ -253,6 +269,7 @@ def embed_samples(
         batch_size: faces at once.
         view: one of the encoder's views; None is the first.
         box_reference: as in ``FaceDataset``.
+        workers: processes that read and cut; the result does not depend on their number.
 
     Raises:
         InputError: a picture that cannot be read.
@@ -263,13 +280,13 @@ def embed_samples(
     if view is not None and not isinstance(component, Encoder):
         raise IncompatibleError(f"{describe(component)} is no encoder; it has no view {view!r}.")
     rows: list[np.ndarray] = []
+    loader = DataLoader(_Cut(samples, contract, box_reference), batch_size, num_workers=workers)
     with progress("Embedding", len(samples)) as advance:
-        for start in range(0, len(samples), batch_size):
-            some = samples[start : start + batch_size]
-            faces = torch.stack([cut_face(sample, contract, box_reference) for sample in some]).to(component.device)
+        for batch in loader:
+            faces = batch.to(component.device)
             made = component.encode(faces, view) if isinstance(component, Encoder) else component(faces)
             rows.append(made.float().cpu().numpy())
-            advance(len(some))
+            advance(len(faces))
     if not rows and isinstance(component, Encoder):
         return np.zeros((0, component.view_table()[component.resolve_view(view)].dim), np.float32)
     return np.concatenate(rows) if rows else np.zeros((0, len(component.labels or ())), np.float32)

@@ -169,6 +169,7 @@ def embed_triplets(
     batch_size: int = 32,
     view: str | None = None,
     box_reference: BoxReference | None = None,
+    workers: int = 0,
 ) -> Tensor:
     """(N, 3, dim) float32 on the CPU. A face that many triplets share (one ``Sample`` object) is embedded once.
 
@@ -178,13 +179,14 @@ def embed_triplets(
         batch_size: faces at once.
         view: one of the encoder's views; None is the first.
         box_reference: as in ``FaceDataset``.
+        workers: as in ``embed_samples``.
 
     Raises:
         FacezooError: as ``embed_samples``.
     """
     samples = list(dict.fromkeys(sample for triplet in triplets for sample in triplet.images))
     row = {sample: number for number, sample in enumerate(samples)}
-    table = torch.from_numpy(embed_samples(component, samples, batch_size, view, box_reference))
+    table = torch.from_numpy(embed_samples(component, samples, batch_size, view, box_reference, workers))
     places = torch.tensor([[row[sample] for sample in t.images] for t in triplets], dtype=torch.long).reshape(-1, 3)
     return table[places]
 
@@ -195,6 +197,7 @@ def triplet_figures(
     batch_size: int = 32,
     view: str | None = None,
     box_reference: BoxReference | None = None,
+    workers: int = 0,
 ) -> dict[str, float]:
     """How often a space agrees with people, as ``accuracy_by_kind`` says it; ties are left out. For ``Recipe.validate``.
 
@@ -202,6 +205,6 @@ def triplet_figures(
         component: as in ``embed_triplets``, and the other arguments too.
     """
     judged = [(triplet, triplet.odd) for triplet in triplets if triplet.odd is not None]
-    embeddings = embed_triplets(component, [triplet for triplet, _ in judged], batch_size, view, box_reference)
+    embeddings = embed_triplets(component, [triplet for triplet, _ in judged], batch_size, view, box_reference, workers)
     right = triplet_accuracy(*arrange(embeddings, torch.tensor([odd for _, odd in judged], dtype=torch.long)))
     return accuracy_by_kind(right, torch.tensor([KINDS.index(triplet.kind) for triplet, _ in judged], dtype=torch.long))

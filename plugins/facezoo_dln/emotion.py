@@ -192,7 +192,9 @@ class DLNEmotionRecipe(Recipe):
         tables, entropies = [], []
         for name, samples in self.unseen.items():
             reference = self.readers[name].box_reference
-            logits = embed_samples(self.component, samples, self.config.batch_size, box_reference=reference)
+            logits = embed_samples(
+                self.component, samples, self.config.batch_size, box_reference=reference, workers=self.config.workers
+            )
             answers, truth = torch.from_numpy(logits), torch.tensor(class_numbers(samples))
             tables.append(confusion_matrix(answers, truth, len(LABELS)))
             entropies.append(F.cross_entropy(answers, truth, reduction="none"))

@@ -213,7 +213,7 @@ class DLNRecipe(Recipe):
         if not self.unseen:
             return {}
         config, reference = self.config, self.reader.box_reference
-        embeddings = embed_triplets(self.component, self.unseen, config.batch_size, "embedding", reference)
+        embeddings = embed_triplets(self.component, self.unseen, config.batch_size, "embedding", reference, config.workers)
         triple = arrange(embeddings, torch.tensor([triplet.odd for triplet in self.unseen]))
         kinds = torch.tensor([KINDS.index(triplet.kind) for triplet in self.unseen])
         loss = double_triplet(*triple, margins(kinds, config.margin_one_class, config.margin))

@@ -151,7 +151,9 @@ class FecnetRecipe(Recipe):
         """Loss on triplets that are not trained on, and the share of them that the network sees as most people do."""
         if not self.held_out:
             return {}
-        embeddings = embed_triplets(self.component, self.held_out, box_reference=self.reader.box_reference)
+        embeddings = embed_triplets(
+            self.component, self.held_out, box_reference=self.reader.box_reference, workers=self.config.workers
+        )
         three = arrange(embeddings, torch.tensor([triplet.odd for triplet in self.held_out]))
         kinds = torch.tensor([KINDS.index(triplet.kind) for triplet in self.held_out])
         return {"loss": float(self.loss_of(*three, kinds).mean()), **accuracy_by_kind(triplet_accuracy(*three), kinds)}

@@ -147,7 +147,7 @@ def _part(
             f"{config.detector} found no face in any of the {len(samples)} pictures of {name} in {reader.root}. "
             "Pictures that are face crops already take faces=cropped; or name another detector."
         )
-    embeddings = embed_samples(encoder, placed, config.batch_size, view, reader.box_reference)
+    embeddings = embed_samples(encoder, placed, config.batch_size, view, reader.box_reference, config.workers)
     return Part(name, tuple(placed), embeddings, target.numbers(placed), len(samples) - len(placed), split_digest(placed))
 
 
