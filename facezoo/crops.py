@@ -145,9 +145,11 @@ def cut(
     x, y = np.meshgrid(np.arange(width) + 0.5 - width / 2, np.arange(height) + 0.5 - height / 2)
     turned = np.einsum("nij,jhw->nhwi", per_pixel / step[:, :, None], np.stack([x, y]))
     room_x, room_y = (_room(np.abs(turned[..., axis]).max(), extent) for axis, extent in ((0, width), (1, height)))
-    maps = _surroundings([images[owner] for owner in owners], centre, step, (room_y, room_x), torch.device(device))
-    grid = torch.from_numpy(turned / (np.array([room_x, room_y]) / 2)).to(device, torch.float32)
-    return F.grid_sample(maps, grid, mode="bilinear", padding_mode="border", align_corners=False).clamp_(0.0, 1.0)
+    place, pictures = torch.device(device), [images[owner] for owner in owners]
+    with torch.autocast(place.type, enabled=False):  # pixels are the same wherever a crop is asked for
+        maps = _surroundings(pictures, centre, step, (room_y, room_x), place)
+        grid = torch.from_numpy(turned / (np.array([room_x, room_y]) / 2)).to(place, torch.float32)
+        return F.grid_sample(maps, grid, mode="bilinear", padding_mode="border", align_corners=False).clamp_(0.0, 1.0)
 
 
 def _room(reach: float, extent: int) -> int:

@@ -184,3 +184,10 @@ def test_pasting_a_large_face_into_a_small_place_does_not_alias() -> None:
     stripes[:, :, ::2] = 1
     pasted = crops.paste(np.full((64, 64, 3), 128, np.uint8), stripes, turned(32, 32, 37, 0)[0])
     assert np.abs(pasted[28:36, 28:36].astype(int) - 128).max() < 12
+
+
+def test_pixels_do_not_depend_on_the_precision_that_networks_run_in() -> None:
+    matrices = turned(120, 100, 70, 20)
+    plain = crops.cut([ramp()], [0], matrices, (32, 32))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(crops.cut([ramp()], [0], matrices, (32, 32)), plain)
