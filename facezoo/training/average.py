@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -20,7 +19,7 @@ class WeightAverage:
     def __init__(self, modules: Mapping[str, nn.Module], decay: float) -> None:
         self.decay, self.updates = decay, 0
         self.tensors = {
-            f"{name}/{key}": tensor
+            (name, key): tensor
             for name, module in modules.items()
             for key, tensor in module.state_dict(keep_vars=True).items()
             if tensor.is_floating_point()
@@ -34,26 +33,18 @@ class WeightAverage:
         for key, tensor in self.tensors.items():
             self.values[key].lerp_(tensor.detach(), 1 - decay)
 
-    @contextmanager
-    def in_place(self) -> Iterator[None]:
-        """Inside, the modules hold the averages."""
-        kept = {key: tensor.detach().clone() for key, tensor in self.tensors.items()}
-        self._fill(self.values)
-        try:
-            yield
-        finally:
-            self._fill(kept)
-
-    @torch.no_grad()
-    def _fill(self, values: Mapping[str, Tensor]) -> None:
-        for key, tensor in self.tensors.items():
-            tensor.copy_(values[key])
+    def weights(self) -> dict[str, dict[str, Tensor]]:
+        """The averages, per module."""
+        found: dict[str, dict[str, Tensor]] = {}
+        for (name, key), value in self.values.items():
+            found.setdefault(name, {})[key] = value
+        return found
 
     def state_dict(self) -> dict[str, Any]:
-        return {"updates": self.updates, "values": self.values}
+        return {"updates": self.updates, "values": self.weights()}
 
     @torch.no_grad()
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.updates = state["updates"]
-        for key, value in self.values.items():
-            value.copy_(state["values"][key])
+        for (name, key), value in self.values.items():
+            value.copy_(state["values"][name][key])

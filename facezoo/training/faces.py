@@ -8,6 +8,7 @@ In a batch ``faces`` is (B, 3, S, S) uint8; a component takes it as ``batch["fac
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from facezoo import crops
 from facezoo.batches import progress, whole_face
 from facezoo.components import Component, Detections, Detector, Encoder, describe
 from facezoo.contracts import BoxReference, InputContract
-from facezoo.datasets import Sample
+from facezoo.datasets import AnnotatedTriplet, Sample, split_digest
 from facezoo.errors import DatasetError, IncompatibleError, InputError
 from facezoo.training.augmentation import FaceAugmentation, functional
 
@@ -64,6 +65,12 @@ class FaceDataset(Dataset[dict[str, Tensor]]):
         if augmentation.recolours:
             functional()  # imported here once rather than in every worker, and its absence is told now
 
+    @property
+    def digest(self) -> str:
+        """Says which samples and targets these are, and in which order."""
+        values = [values.numpy().tobytes() for values in self.targets.values()]
+        return ordered_digest(self.samples, [sample.name for sample in self.samples], *values)
+
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
 
@@ -80,6 +87,15 @@ class FaceDataset(Dataset[dict[str, Tensor]]):
         rng = np.random.default_rng([self.seed, self.epoch, index])
         face = cut_face(self.samples[index], self.contract, self.box_reference, self.augmentation, rng)
         return {"faces": as_bytes(face), **{name: values[index] for name, values in self.targets.items()}}
+
+
+def ordered_digest(samples: Sequence[Sample | AnnotatedTriplet], names: Sequence[str], *values: bytes) -> str:
+    """Twelve hex digits: those of ``split_digest``, and the order in which a run finds the examples."""
+    found = hashlib.sha256(split_digest(samples).encode())
+    found.update("\n".join(names).encode("utf-8", "surrogateescape"))
+    for value in values:
+        found.update(value)
+    return found.hexdigest()[:12]
 
 
 def cut_face(

@@ -30,6 +30,7 @@ from torch.utils.data import DataLoader
 from facezoo.errors import DatasetError, DeviceError, FacezooError, InputError
 from facezoo.training import checkpoints
 from facezoo.training.average import WeightAverage
+from facezoo.training.exchange import Exchange, Weights
 from facezoo.training.interruption import held_back
 from facezoo.training.journal import Journal
 from facezoo.training.order import ShuffledBatches, step_seed
@@ -79,11 +80,11 @@ def train(name: str, recipe_class: type[Recipe], config: TrainingConfig, data: P
             journal.note(note)
         try:
             run.go(journal)
-        except KeyboardInterrupt:
-            run.checkpoint()
+            if accelerator.is_main_process:
+                run.export(journal)
+        except (KeyboardInterrupt, FacezooError):
+            run.leave()
             raise
-        if accelerator.is_main_process:
-            run.export(journal)
     accelerator.wait_for_everyone()
     return output / "model"
 
@@ -118,6 +119,8 @@ def _check(output: Path, config: TrainingConfig, resume: bool) -> None:
         before = yaml.safe_load(path.read_text())
         free = {"workers", "device", "keep_checkpoints", "checkpoint_every", "pictures_every", "max_steps", "patience"}
         since = {"validate_every": values.get("validate_every")}  # runs that began before there was this value go on
+        if (before.get("patience") is None) != (values.get("patience") is None):
+            free.remove("patience")  # it may decide whose weights are exported, and the best so far were kept or not
         changed = [k for k in values if k not in free and before.get(k, since.get(k)) != values[k]]
         if changed:
             raise InputError(
@@ -141,7 +144,13 @@ def _accelerator(config: TrainingConfig) -> Accelerator:
         raise FacezooError("Training needs accelerate; install it with: pip install 'facezoo[train]'") from error
     if config.device not in ("auto", "cpu", "cuda", "mps"):
         raise DeviceError(f"A recipe's device is auto, cpu, cuda or mps, not {config.device!r}; `accelerate launch` picks one.")
-    accelerator = Accelerator(mixed_precision=config.mixed_precision, cpu=config.device == "cpu")
+    try:
+        accelerator = Accelerator(mixed_precision=config.mixed_precision, cpu=config.device == "cpu")
+    except ValueError as error:  # accelerate keeps both for the life of a process
+        raise InputError(
+            f"accelerate does not take mixed_precision={config.mixed_precision} and device={config.device} in this process, "
+            f"which has trained with other ones before: {error} Start another process for this run."
+        ) from error
     if config.device not in ("auto", accelerator.device.type):
         raise DeviceError(f"This machine has no {config.device} for training; accelerate finds {accelerator.device.type}.")
     return accelerator
@@ -168,6 +177,7 @@ class _Run:
             module.to(accelerator.device, memory_format=self.format)  # pyright: ignore[reportCallIssue]
         self.optimizers = {turn: accelerator.prepare_optimizer(o) for turn, o in recipe.optimizers().items()}
         self.average = WeightAverage(self.modules, self.config.ema) if self.config.ema else None
+        self.exchange = Exchange(self.modules)
         self.validations = Validations(self.modules, recipe.best_by, self.config.patience)
         if self.config.patience and recipe.best_by is None:
             raise InputError(
@@ -180,6 +190,7 @@ class _Run:
             raise DatasetError(f"{recipe.data} gives {length} examples; one step takes {needed}. Lower batch_size.")
         self.steps = min(self.config.epochs * self.per_epoch, self.config.max_steps or 2**62)
         self.step, self.seconds, self.since = 0, 0.0, time.monotonic()
+        self.whole = True  # no step is half done
 
     def _batches(self, epoch: int, start: int) -> ShuffledBatches:
         length = len(self.dataset)  # pyright: ignore[reportArgumentType]
@@ -216,7 +227,7 @@ class _Run:
 
     def _validate(self, journal: Journal) -> None:
         torch.manual_seed(step_seed(self.config.seed, self.step, 0))  # whatever draws follows from the step
-        with journal.paused(), self._exported(), torch.no_grad(), self.accelerator.autocast():
+        with journal.paused(), self._exported(self._averages()), torch.no_grad(), self.accelerator.autocast():
             given = {name: float(value) for name, value in self.recipe.validate().items()}
             figures = _told(self.accelerator, [given])[0]  # all stop at the same step, to whatever bit they agree
             if figures:
@@ -229,6 +240,7 @@ class _Run:
         return value.contiguous(memory_format=self.format) if value.ndim == 4 else value
 
     def _step(self, batch: dict[str, Tensor], epoch: int, journal: Journal) -> None:
+        self.whole = False
         seed = step_seed(self.config.seed, self.step, self.accelerator.process_index)
         torch.manual_seed(seed)  # whatever draws from torch's own generator (dropout) follows from the step too
         generator = torch.Generator(self.accelerator.device).manual_seed(seed)
@@ -248,6 +260,7 @@ class _Run:
         if self.average is not None:
             self.average.update()
         self.step += 1
+        self.whole = True
         journal.losses(moment.step, epoch, self._values(noted), rates)
         if self.step % self.config.pictures_every == 0 and journal.active:
             journal.pictures(self.step, self._pictures(batch))
@@ -283,21 +296,21 @@ class _Run:
         return dict(zip(losses, (float(v) for v in values), strict=True))
 
     def _pictures(self, batch: dict[str, Tensor]) -> Mapping[str, Tensor]:
-        with self._exported(), torch.no_grad(), self.accelerator.autocast():
+        with self._exported(self._averages()), torch.no_grad(), self.accelerator.autocast():
             return self.recipe.pictures(batch)
 
+    def _averages(self) -> Weights | None:
+        return self.average.weights() if self.average else None
+
     @contextmanager
-    def _exported(self) -> Iterator[None]:
-        """Inside, the networks are in eval mode and hold the averaged weights, if there are any."""
+    def _exported(self, weights: Weights | None) -> Iterator[None]:
+        """Inside, the networks are in eval mode and hold ``weights``; None: their own."""
         modes = {module: module.training for top in self.modules.values() for module in top.modules()}
         for module in self.modules.values():
             module.eval()
         try:
-            if self.average is None:
+            with self.exchange.holding(weights):
                 yield
-            else:
-                with self.average.in_place():
-                    yield
         finally:
             for module, mode in modes.items():
                 module.training = mode
@@ -307,6 +320,13 @@ class _Run:
         self.seconds, self.since = self.seconds + now - self.since, now
         return self.seconds
 
+    def leave(self) -> None:
+        """What is needed to go on later, for Ctrl-C and for an error that somebody can mend, such as a broken picture."""
+        with held_back():
+            self.exchange.put_back()
+            if self.whole:
+                self.checkpoint()
+
     def checkpoint(self) -> None:
         seconds = self._elapsed()
         if not self.accelerator.is_main_process:
@@ -314,6 +334,7 @@ class _Run:
         state: dict[str, Any] = {
             "step": self.step,
             "seconds": seconds,
+            "data": self._data(),
             "modules": {name: module.state_dict() for name, module in self.modules.items()},
             "optimizers": {turn: optimizer.state_dict() for turn, optimizer in self.optimizers.items()},
             "average": self.average.state_dict() if self.average else {},
@@ -322,7 +343,23 @@ class _Run:
         }
         checkpoints.write(self.output / "checkpoints", self.step, state, self.config.keep_checkpoints)
 
+    def _data(self) -> dict[str, Any]:
+        """By what other data are noticed at a resumption."""
+        length = len(self.dataset)  # pyright: ignore[reportArgumentType]
+        return {"examples": length, "digest": getattr(self.dataset, "digest", None)}
+
     def restore(self, state: Mapping[str, Any]) -> None:
+        """Goes back to where a checkpoint was written.
+
+        Raises:
+            InputError: the run began with other data.
+        """
+        before, now = state.get("data"), self._data()
+        if before is not None and before != now:
+            raise InputError(
+                f"{self.recipe.data} is not what the run in {self.output} began with: it had {before['examples']} examples "
+                f"(digest {before['digest']}), here are {now['examples']} ({now['digest']}). Name another output folder."
+            )
         self.step, self.seconds = state["step"], state["seconds"]
         for name, module in self.modules.items():
             module.load_state_dict(state["modules"][name])
@@ -345,7 +382,7 @@ class _Run:
             self.name, config, self.recipe.data.resolve().name, self.step, self._elapsed(), str(self.accelerator.device),
             journal.averages(), tuple(self.recipe.notes()), step, figures,
         )  # fmt: skip
-        with self._exported(), self.validations.best_in_place():
+        with self._exported(self.validations.weights or self._averages()):
             self.recipe.export(self.output / "model", record)
         if not checkpoints.found(self.output / "checkpoints"):
             self.checkpoint()

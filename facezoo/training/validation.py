@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from torch import Tensor, nn
+import torch
+from torch import nn
 
 from facezoo.errors import PluginError
+from facezoo.training.exchange import Weights, copied
 
-Weights = dict[str, dict[str, Tensor]]
 BestBy = tuple[str, Literal["max", "min"]]
 
 
@@ -74,20 +74,12 @@ class Validations:
             raise PluginError(f"The recipe's best_by names {self.best_by[0]!r}, and its validation gives {given}.")
         history = (*self.history, validation)
         better = _best(history, self.best_by) is validation
-        self._kept = (history, _copied(self.modules) if better else self._kept[1])
+        self._kept = (history, copied(self.modules, torch.device("cpu")) if better else self._kept[1])
 
-    @contextmanager
-    def best_in_place(self) -> Iterator[None]:
-        """Inside, the modules hold the weights of the best validation, if there is one."""
-        if not self._kept[1]:
-            yield
-            return
-        current = _copied(self.modules)
-        _fill(self.modules, self._kept[1])
-        try:
-            yield
-        finally:
-            _fill(self.modules, current)
+    @property
+    def weights(self) -> Weights | None:
+        """Those of the best validation, if there is one."""
+        return self._kept[1] or None
 
     def state_dict(self) -> dict[str, Any]:
         return {"history": [asdict(validation) for validation in self.history], "weights": self._kept[1]}
@@ -102,15 +94,3 @@ def _best(history: Sequence[Validation], best_by: BestBy | None) -> Validation |
     name, sign = best_by[0], 1 if best_by[1] == "max" else -1
     numbers = [validation for validation in history if not math.isnan(validation.figures[name])]
     return max(numbers, key=lambda validation: sign * validation.figures[name], default=None)  # the first of equals
-
-
-def _copied(modules: Mapping[str, nn.Module]) -> Weights:
-    return {
-        name: {key: tensor.detach().cpu().clone() for key, tensor in module.state_dict().items()}
-        for name, module in modules.items()
-    }
-
-
-def _fill(modules: Mapping[str, nn.Module], weights: Mapping[str, Mapping[str, Tensor]]) -> None:
-    for name, module in modules.items():
-        module.load_state_dict(weights[name])

@@ -12,6 +12,7 @@ track of stage 2 is really another one.
 from __future__ import annotations
 
 import csv
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,6 +97,12 @@ class PairDataset(Dataset[dict[str, Tensor]]):
         self.tracks, self.size, self.options = list(tracks), size, options
         self.partner, self.independent, self.again, self.seed = partner, independent, again, seed
         self.epoch = 0
+
+    @property
+    def digest(self) -> str:
+        """Twelve hex digits that say which tracks these are, and in which order."""
+        facts = "\n".join(f"{track.name} {len(track.shots)} {track.flip_share}" for track in self.tracks)
+        return hashlib.sha256(facts.encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
