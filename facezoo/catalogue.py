@@ -11,7 +11,7 @@ from facezoo.errors import FacezooError, UnknownNameError
 from facezoo.plugins import Plugin, discover
 from facezoo.registry import ModelEntry, load_registry
 from facezoo.sources import AuthorSource, BuiltinSource, PackageSource
-from facezoo.specs import ComponentSpec, PipelineSpec
+from facezoo.specs import ComponentSpec, PipelineSpec, RecipeSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +128,34 @@ def list_pipelines() -> list[PipelineRow]:
         PipelineRow(spec.name, dict(spec.slots), defaults.get(spec.name, {}), spec.plugin, spec.summary)
         for spec in discover().all(PipelineSpec)
     ]
+
+
+def ways_to(spec: PipelineSpec, slot: str) -> str:
+    """How somebody comes by a component for a slot: what the registry has for the task, and what can be trained."""
+    kind = spec.slots[slot].partition(":")[0]
+    rows = [row for row in list_models(task=spec.name) if kind in row.kinds]
+    recipes = [name for one in discover().all(ComponentSpec) if kind in one.kinds for name in recipes_for(one.arch)]
+    if not rows and not recipes:
+        return "Where `facezoo list` shows none that fits, it has to be trained or to come with a plugin."
+    parts = []
+    if rows:
+        listed = ", ".join(f"{row.id} ({row.availability})" for row in rows)
+        parts.append(f"For this task there is {listed}; `facezoo info {rows[0].id}` says from whom and how.")
+    if recipes:
+        commands = " or ".join(f"`{training(name)}`" for name in sorted(recipes))
+        parts.append(f"Train one with {commands} (--values shows what else it takes), and name it as dir:RUN/model.")
+    return " ".join(parts)
+
+
+def recipes_for(arch: str) -> list[str]:
+    """The recipes that train an architecture: the one of its name, else those whose names begin with it."""
+    names = [recipe.name for recipe in discover().all(RecipeSpec)]
+    return [arch] if arch in names else [name for name in names if name.startswith(f"{arch}-")]
+
+
+def training(recipe: str) -> str:
+    """The command that trains by a recipe."""
+    return f"facezoo train {recipe} --data DIR -o RUN"
 
 
 def list_plugins() -> list[Plugin]:

@@ -33,6 +33,8 @@ class View:
         role: what it is about: "identity", "expression" or "features" (a map, flattened).
         parts: the submodules it reads; their tensors make its space.
         normalised: True if its vectors have length 1.
+        comparable: False for a code that other views are made of and that was not trained to tell two faces apart by its
+            cosine; tasks that would answer by that number refuse it.
         space_id: twelve hex digits that name the space, or None for an instance without loaded weights.
     """
 
@@ -41,6 +43,7 @@ class View:
     parts: tuple[str, ...]
     normalised: bool = False
     space_id: str | None = None
+    comparable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

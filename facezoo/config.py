@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Self
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -29,14 +30,50 @@ class ComponentConfig(BaseModel):
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
-            raise WeightsError(f"The configuration in {origin} does not fit {cls.__name__}: {explain(error)}.") from error
+            raise WeightsError(f"The configuration in {origin} does not fit {cls.__name__}: {explain(error, cls)}.") from error
 
 
-def explain(error: ValidationError) -> str:
-    """pydantic's findings in one line: ``width: Input should be greater than 0 (given -1)``."""
+def explain(error: ValidationError, kind: type[BaseModel] | None = None) -> str:
+    """pydantic's findings in one line: ``width: Input should be greater than 0 (given -1)``.
+
+    Args:
+        error: of a validation.
+        kind: the class that was validated; a name that it does not have is then told with close matches, else with all names.
+    """
     findings = []
     for item in error.errors():
         place = ".".join(str(part) for part in item["loc"]) or "the whole"
+        inside = inner(kind, item["loc"][:-1]) if kind is not None and item["type"] == "extra_forbidden" else None
+        if inside is not None:
+            findings.append(_unknown(place, inside))
+            continue
         given = "" if item["type"] == "missing" else f" (given {str(item['input'])[:80]!r})"
         findings.append(f"{place}: {item['msg']}{given}")
     return "; ".join(findings)
+
+
+def _unknown(place: str, inside: type[BaseModel]) -> str:
+    """That a class has no such value; names that are close to it, else all."""
+    above, dot, name = place.rpartition(".")
+    close = [f"{above}{dot}{other}" for other in get_close_matches(name, inside.model_fields, n=2, cutoff=0.7)]
+    if close:
+        return f"there is no value {place}; close to it is {' and '.join(close)}"
+    return f"there is no value {place}; {f'in {above} ' * bool(above)}there are {', '.join(sorted(inside.model_fields))}"
+
+
+def inner(kind: type[BaseModel], path: Iterable[str | int]) -> type[BaseModel] | None:
+    """The class of the values at a place inside another's; None where it cannot be told."""
+    found = kind
+    for name in path:
+        field = found.model_fields.get(str(name))
+        options = _options(field.annotation) if field else []
+        models = [option for option in options if isinstance(option, type) and issubclass(option, BaseModel)]
+        if len(models) != 1:
+            return None
+        found = models[0]
+    return found
+
+
+def _options(annotation: Any) -> list[Any]:
+    """What an annotation may be: ``A | None`` is A and None."""
+    return [option for part in get_args(annotation) for option in _options(part)] if get_args(annotation) else [annotation]

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from facezoo import hub, publish, weights
-from facezoo.catalogue import list_models
+from facezoo.catalogue import ways_to
 from facezoo.components import Component, Provenance
 from facezoo.devices import compile_networks, resolve_device, resolve_dtype
 from facezoo.errors import IncompatibleError, InputError, UnknownNameError, WeightsError
@@ -21,7 +21,7 @@ from facezoo.plugins import discover
 from facezoo.registry import ModelEntry, load_registry
 from facezoo.results import Comparison, Embedding
 from facezoo.sources import AuthorSource, DirReference, HubReference
-from facezoo.specs import KINDS, ComponentSpec, PipelineSpec, RecipeSpec, resolve
+from facezoo.specs import KINDS, ComponentSpec, PipelineSpec, resolve
 from facezoo.tasks import FaceVerification, cosine
 
 push = publish.push
@@ -163,26 +163,8 @@ def default_for(spec: PipelineSpec, slot: str) -> str:
     option = f"--{slot} ID" if slot in KINDS else f"--slot {slot}=ID"
     raise UnknownNameError(
         f"No model is registered for the slot {slot!r} ({spec.slots[slot]}) of {spec.name}: "
-        f"name one, pipeline({spec.name!r}, {slot}=…) or {option}. {_ways_to(spec, slot)}"
+        f"name one, pipeline({spec.name!r}, {slot}=…) or {option}. {ways_to(spec, slot)}"
     )
-
-
-def _ways_to(spec: PipelineSpec, slot: str) -> str:
-    """How somebody comes by a component for a slot: what the registry has for the task, and what can be trained."""
-    kind = spec.slots[slot].partition(":")[0]
-    rows = [row for row in list_models(task=spec.name) if kind in row.kinds]
-    archs = {one.arch for one in discover().all(ComponentSpec) if kind in one.kinds}
-    recipes = sorted(recipe.name for recipe in discover().all(RecipeSpec) if recipe.name in archs)
-    if not rows and not recipes:
-        return "Where `facezoo list` shows none that fits, it has to be trained or to come with a plugin."
-    parts = []
-    if rows:
-        listed = ", ".join(f"{row.id} ({row.availability})" for row in rows)
-        parts.append(f"For this task there is {listed}; `facezoo info {rows[0].id}` says from whom and how.")
-    if recipes:
-        commands = " or ".join(f"`facezoo train {name} --data DIR -o RUN`" for name in recipes)
-        parts.append(f"Train one with {commands}, and name it as dir:RUN/model.")
-    return " ".join(parts)
 
 
 def compare(a: Embedding, b: Embedding) -> Comparison:
@@ -260,7 +242,7 @@ def import_weights(name: str, file: str | Path) -> tuple[Path, tuple[str, ...]]:
     entry = load_registry().model(name)
     source = next((s for s in entry.sources if isinstance(s, AuthorSource)), None)
     if source is None:
-        raise UnknownNameError(f"{entry.id} is not imported from a file: {entry.note or 'load it by its name'}.")
+        raise UnknownNameError(f"{entry.id} is not imported from a file: {(entry.note or 'load it by its name').rstrip('.')}.")
     spec = spec_of(entry)
     component, report = _converted(spec, source.format, Path(file), source.config)
     card = (

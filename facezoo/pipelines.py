@@ -35,6 +35,7 @@ from facezoo.batches import (
 from facezoo.components import Component, Detections, Detector, Encoder, Manipulator, describe
 from facezoo.contracts import BoxReference
 from facezoo.errors import IncompatibleError
+from facezoo.plugins import discover
 from facezoo.results import Face, ImageResult, Report
 from facezoo.specs import PipelineSpec
 
@@ -92,6 +93,7 @@ def require(component: Component, requirement: str, place: str) -> None:
     if kind not in kinds:
         raise IncompatibleError(
             f"{name} does not fit {place}: it is {' and '.join(kinds) or 'nothing'}, needed is {requirement}."
+            + _taken_by(component)
         )
     if kind == "encoder" and detail and isinstance(component, Encoder):
         view_of(component, detail, place)
@@ -99,6 +101,28 @@ def require(component: Component, requirement: str, place: str) -> None:
         raise IncompatibleError(f"{name} does not fit {place}: it has no verb {detail!r}.")
     if kind in ("classifier", "head") and not (component.labels or component.units):
         raise IncompatibleError(f"{name} does not fit {place}: it does not say what its outputs are.")
+
+
+def _taken_by(component: Component) -> str:
+    """The tasks that take a component, and how one is run: the one with the fewest and least demanding slots."""
+    kinds = component.spec.kinds if component.spec else ()
+    found = []
+    for spec in discover().all(PipelineSpec):
+        for slot, needed in spec.slots.items():
+            kind, _, detail = needed.partition(":")
+            if kind not in kinds or (kind == "detector" and len(spec.slots) > 1):
+                continue
+            views = component.view_table() if kind == "encoder" and isinstance(component, Encoder) else {}
+            if not detail or not views or any(detail in (name, view.role) for name, view in views.items()):
+                found.append((len(spec.slots), detail, spec.name, slot))
+    if not found:
+        return ""
+    _, _, task, slot = min(found)
+    tasks, name = ", ".join(each for _, _, each, _ in sorted(found)), describe(component)
+    return (
+        f" It can be used for {tasks}: pipeline({task!r}, {slot}={name!r}), "
+        f"or on the command line `facezoo run {task} … --{slot} {name}`."
+    )
 
 
 def view_of(encoder: Encoder, role: str, place: str) -> str:

@@ -79,7 +79,13 @@ class Requires(_Frozen):
 
 
 class Metric(_Frozen):
-    """One published or measured number, and who measured it. ``threshold`` is the one at which a rate was measured."""
+    """One published or measured number.
+
+    Attributes:
+        threshold: the one at which a rate was measured.
+        measured_by: "facezoo": by a command of its repository; "paper": stated in the paper; "release": stated where the
+            weights are published (a README), by whoever published them.
+    """
 
     task: Text
     dataset: Text
@@ -89,7 +95,7 @@ class Metric(_Frozen):
     interval: tuple[float, float] | None = None
     threshold: float | None = None
     protocol: Text
-    measured_by: Literal["facezoo", "paper"]
+    measured_by: Literal["facezoo", "paper", "release"]
 
 
 class ModelEntry(_Frozen):

@@ -8,12 +8,14 @@ import numpy as np
 import torch
 
 from facezoo.batches import FaceBatch
+from facezoo.catalogue import list_models
 from facezoo.components import Classifier, Encoder, Head, describe
 from facezoo.errors import IncompatibleError, InputError
 from facezoo.labels import SEVEN_EMOTIONS
 from facezoo.pipelines import DetectingPipeline, FacePipeline, view_of
 from facezoo.registry import load_registry
 from facezoo.results import Embedding, Face, ImageResult, Pose, Scores, Triplet, Verification
+from facezoo.specs import PipelineSpec
 
 PAIRS = ("first-second", "first-third", "second-third")
 TIE = 1e-5  # of the longest vector: distances that differ by less differ by rounding
@@ -60,6 +62,12 @@ class FaceVerification(IdentityEmbedding):
 
     def prepare(self) -> None:
         super().prepare()
+        if not self.encoder.view_table()[self.view].comparable:
+            raise IncompatibleError(
+                f"The view {self.view} of {describe(self.encoder)} is a part of its other views and was not made to tell "
+                f"people apart: the cosine of two faces says nothing about who they are, so {self.spec.name} gives none. "
+                f"{_made_for(self.spec)}"
+            )
         self.threshold, self.false_accept_rate = measured_threshold(self.encoder)
 
     def __call__(self, x: Any, other: Any = None, **options: Any) -> Any:
@@ -182,6 +190,12 @@ def fits(head: Head, encoder: Encoder) -> None:
             f"{describe(head)} was trained on {wanted.encoder}, view {wanted.view} (space {wanted.space_id}); "
             f"{describe(encoder)} gives {given}. Use encoder={wanted.encoder!r}."
         )
+
+
+def _made_for(spec: PipelineSpec) -> str:
+    """The registered encoders of a task, as a next step."""
+    names = [row.id for row in list_models(task=spec.name)]
+    return f"Use an encoder made for it: {', '.join(names)}." if names else "Use an encoder made for it."
 
 
 def measured_threshold(encoder: Encoder) -> tuple[float | None, float | None]:

@@ -12,6 +12,7 @@ no pickle here, every missing, unexpected and misshapen tensor is listed, and ra
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import os
 import pickle
@@ -36,6 +37,8 @@ from facezoo.errors import WeightsError
 from facezoo.specs import ComponentSpec, resolve
 
 CONFIG, MODEL, GOLDEN, CARD = "config.json", "model.safetensors", "golden.safetensors", "README.md"
+SAVED = (b"PK\x03\x04", b"\x80")  # how a file of torch.save begins: a zip archive, or a binary pickle
+TAR = (257, b"ustar")  # or, long ago, a tar archive: where it says so, and how
 TOLERANCES = {"float32": 1e-4, "bfloat16": 6e-2, "float16": 2e-2}  # relative error of golden outputs
 
 
@@ -96,6 +99,14 @@ def read_directory(directory: Path) -> Stored:
 def read_manifest(directory: Path) -> Manifest:
     """The manifest of a component directory. Raises WeightsError."""
     path = directory / CONFIG
+    if not directory.is_dir():
+        what = "is a file" if directory.exists() else "does not exist"
+        raise WeightsError(
+            f"The folder {directory} {what}. A component directory holds {CONFIG} and {MODEL}; `facezoo train` (in RUN/model) "
+            "and `facezoo convert` write one."
+        )
+    if not path.is_file() and (directory / "model" / CONFIG).is_file():
+        raise WeightsError(f"{directory} has no {CONFIG}, but {directory / 'model'} has one: name that folder.")
     if not path.is_file():
         raise WeightsError(f"{directory} has no {CONFIG}, so nobody knows what its weights are. `facezoo convert` writes both.")
     try:
@@ -244,7 +255,7 @@ def _write(component: Component, tensors: dict[str, Tensor], directory: Path, ca
     elif hasattr(component, "save_file"):
         component.save_file(directory)  # pyright: ignore[reportCallIssue]
     (directory / CARD).write_text(
-        card or f"# {manifest.arch}\n\nA facezoo component directory. {type(component).__doc__ or ''}\n"
+        card or f"# {manifest.arch}\n\nA facezoo component directory. {inspect.cleandoc(type(component).__doc__ or '')}\n"
     )
 
 
@@ -305,6 +316,11 @@ def read_checkpoint(path: Path, expected: str) -> Any:
     """
     if not path.is_file():
         raise WeightsError(f"There is no file {path}; expected {expected}.")
+    with path.open("rb") as file:
+        start = file.read(TAR[0] + len(TAR[1]))
+    if not start.startswith(SAVED) and start[TAR[0] :] != TAR[1]:
+        why = "it does not begin like a file of torch.save, so it is no checkpoint" if start else "it is empty (0 bytes)"
+        raise WeightsError(f"{path} is not {expected}: {why}.")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -313,6 +329,8 @@ def read_checkpoint(path: Path, expected: str) -> Any:
         raise WeightsError(f"{path} was not read as {expected}: {why}.") from error
     except (RuntimeError, EOFError, KeyError, ValueError, OSError, AttributeError, TypeError, zipfile.BadZipFile) as error:
         reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
+        if start.startswith(SAVED[0]) and not zipfile.is_zipfile(path):
+            reason = "its end is missing; get the file again"
         raise WeightsError(f"{path} is not {expected}: truncated or of another kind ({reason}).") from error
 
 

@@ -172,6 +172,8 @@ def test_a_face_of_many_triplets_is_embedded_once() -> None:
 def test_the_figures_of_a_space_count_its_agreement_with_people() -> None:
     figures = triplet_figures(Colour(), TRIPLETS)
     assert figures == {"accuracy": pytest.approx(2 / 3), "one_class": 1.0, "two_class": 1.0, "three_class": 0.0}
+    noted = triplet_figures(Colour(), TRIPLETS, loss=lambda a, p, n, kinds: double_triplet(a, p, n, 0.2) * 0 + kinds)
+    assert noted == {**figures, "loss": 1.0}  # the mean of kinds 0, 1 and 2
     # the mistake to avoid: taking the first two pictures of a row for the pair that is alike
     mistaken = [AnnotatedTriplet(t.images, t.kind, (("1", 2),)) for t in TRIPLETS]
     assert triplet_figures(Colour(), mistaken)["one_class"] == 0.0

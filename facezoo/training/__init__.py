@@ -16,8 +16,10 @@ from facezoo.specs import RecipeSpec, resolve
 from facezoo.training.augmentation import FaceAugmentation
 from facezoo.training.faces import FaceDataset, class_weights, embed_samples, locate
 from facezoo.training.loop import parameters_of, train
-from facezoo.training.recipe import Moment, Recipe, Record, SolvedRecipe, TrainingConfig
+from facezoo.training.recipe import Moment, Recipe, Record, TrainingConfig
 from facezoo.training.settings import read_config
+from facezoo.training.splits import chosen_by, held_out
+from facezoo.training.starting import check_batch_size, origin_of, refuse_idle, start_from
 from facezoo.training.triplets import (
     TripletDataset,
     accuracy_by_kind,
@@ -30,9 +32,10 @@ from facezoo.training.triplets import (
 )
 
 __all__ = [
-    "FaceAugmentation", "FaceDataset", "Moment", "Recipe", "Record", "SolvedRecipe", "TrainingConfig", "TripletDataset",
-    "accuracy_by_kind", "annotators_of", "arrange", "class_weights", "double_triplet", "embed_samples", "embed_triplets",
-    "locate", "parameters_of", "read_config", "run", "train", "triplet_accuracy", "triplet_figures",
+    "FaceAugmentation", "FaceDataset", "Moment", "Recipe", "Record", "TrainingConfig", "TripletDataset", "accuracy_by_kind",
+    "annotators_of", "arrange", "check_batch_size", "chosen_by", "class_weights", "double_triplet", "embed_samples",
+    "embed_triplets", "held_out", "locate", "origin_of", "parameters_of", "read_config", "refuse_idle", "run", "start_from",
+    "train", "triplet_accuracy", "triplet_figures",
 ]  # fmt: skip
 
 

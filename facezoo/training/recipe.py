@@ -153,9 +153,10 @@ class Recipe(ABC):
 
     @abstractmethod
     def dataset(self) -> Dataset[Any]:
-        """Examples by index, each a dict of tensors. If it has ``set_epoch``, that is called before every epoch.
+        """Examples by index, each a dict of tensors.
 
-        What is random about an example must follow from (seed, epoch, index).
+        What is random about an example must follow from (seed, epoch, index). If the data set has ``set_epoch``, that is
+        called before every epoch. If it has ``digest``, a string, a run is not resumed on data with another one.
 
         Raises:
             DatasetError: says which file was expected where.
@@ -208,23 +209,3 @@ class Recipe(ABC):
     def notes(self) -> Sequence[str]:
         """What a reader of the log and the card must know (a substitute, a term that is off)."""
         return ()
-
-
-class SolvedRecipe(Recipe):
-    """A recipe in closed form: ``solve`` and ``export`` are all it has."""
-
-    @abstractmethod
-    def solve(self) -> Mapping[str, float]:
-        """Fits, and returns figures for journal and card."""
-
-    def dataset(self) -> Dataset[Any]:
-        raise NotImplementedError(f"{type(self).__name__} is solved in one go; it has no examples by index.")
-
-    def modules(self) -> Mapping[str, nn.Module]:
-        return {}
-
-    def optimizers(self) -> Mapping[str, Optimizer]:
-        return {}
-
-    def losses(self, batch: Mapping[str, Tensor], turn: str, moment: Moment) -> dict[str, Tensor]:
-        raise NotImplementedError(f"{type(self).__name__} is solved in one go; it has no steps.")

@@ -51,8 +51,7 @@ def read_config(kind: type[C], given: str | Path | Mapping[str, Any] | None = No
     try:
         return kind.model_validate(dict(values))
     except ValidationError as error:
-        known = ", ".join(sorted(kind.model_fields))
-        raise InputError(f"The recipe's values do not fit: {explain(error)}. It has: {known}.") from error
+        raise InputError(f"The recipe's values do not fit: {explain(error, kind)}.") from error
 
 
 def _read(path: Path) -> dict[str, Any]:

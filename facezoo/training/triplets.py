@@ -10,7 +10,8 @@ FuxiVirtualHuman/free_avatar.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import get_args
 
 import numpy as np
 import torch
@@ -20,12 +21,12 @@ from torch.utils.data import Dataset
 
 from facezoo.components import Component
 from facezoo.contracts import BoxReference, InputContract
-from facezoo.datasets import AnnotatedTriplet
+from facezoo.datasets import AnnotatedTriplet, TripletKind
 from facezoo.errors import InputError
 from facezoo.training.augmentation import FaceAugmentation
-from facezoo.training.faces import UNCHANGED, FaceDataset, as_bytes, cut_face, embed_samples
+from facezoo.training.faces import UNCHANGED, FaceDataset, as_bytes, cut_face, embed_samples, ordered_digest
 
-KINDS = ("one-class", "two-class", "three-class")  # of AnnotatedTriplet.kind, in the order of their numbers
+KINDS: tuple[str, ...] = get_args(TripletKind)  # in the order of their numbers
 PLACES = ("first", "second", "third")
 
 
@@ -67,6 +68,12 @@ class TripletDataset(Dataset[dict[str, Tensor]]):
         self.triplets = [triplet for triplet in triplets if keep_ties or triplet.odd is not None]
         self.width = max((len(triplet.answers) for triplet in self.triplets), default=0)
         self.faces = FaceDataset((), contract, augmentation=augmentation, box_reference=box_reference, seed=seed)
+
+    @property
+    def digest(self) -> str:
+        """Says which triplets these are, and whose answers are learnt from."""
+        names = [image.name for triplet in self.triplets for image in triplet.images]
+        return ordered_digest(self.triplets, [*names, *self.annotators])
 
     def set_epoch(self, epoch: int) -> None:
         self.faces.set_epoch(epoch)
@@ -198,13 +205,20 @@ def triplet_figures(
     view: str | None = None,
     box_reference: BoxReference | None = None,
     workers: int = 0,
+    loss: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor] | None = None,
 ) -> dict[str, float]:
     """How often a space agrees with people, as ``accuracy_by_kind`` says it; ties are left out. For ``Recipe.validate``.
 
     Args:
         component: as in ``embed_triplets``, and the other arguments too.
+        loss: of anchor, positive, negative, (N, D) each, and (N,) places in ``KINDS``: (N,), whose mean is then the figure
+            ``loss``.
     """
     judged = [(triplet, triplet.odd) for triplet in triplets if triplet.odd is not None]
+    if not judged:
+        return {}
     embeddings = embed_triplets(component, [triplet for triplet, _ in judged], batch_size, view, box_reference, workers)
-    right = triplet_accuracy(*arrange(embeddings, torch.tensor([odd for _, odd in judged], dtype=torch.long)))
-    return accuracy_by_kind(right, torch.tensor([KINDS.index(triplet.kind) for triplet, _ in judged], dtype=torch.long))
+    triple = arrange(embeddings, torch.tensor([odd for _, odd in judged]))
+    kinds = torch.tensor([KINDS.index(triplet.kind) for triplet, _ in judged])
+    figures = accuracy_by_kind(triplet_accuracy(*triple), kinds)
+    return figures if loss is None else {**figures, "loss": float(loss(*triple, kinds).mean())}

@@ -33,6 +33,7 @@ from facezoo.plugin import (
     load,
     parameters_of,
     save,
+    start_from,
 )
 from facezoo_cycle_face.augment import Augmentation
 from facezoo_cycle_face.config import CycleFaceConfig
@@ -72,7 +73,7 @@ class CycleFaceTraining(TrainingConfig):
         stored_dtype: of the exported weights.
     """
 
-    batch_size: int = 16
+    batch_size: int = Field(default=16, ge=1)
     sources: tuple[Source, ...] = Field(default=("frames",), min_length=1)
     flip_share: float = Field(default=0.5, ge=0, le=1)
     augmentation: Augmentation = Augmentation()
@@ -99,7 +100,7 @@ class ExpressionTraining(CycleFaceTraining):
         weights: of the losses.
     """
 
-    epochs: int = 40
+    epochs: int = Field(default=40, ge=1)
     model: CycleFaceConfig = CycleFaceConfig(stage="expression")
     initial: Literal["released", "he"] = "released"
     independent_flips: bool = False
@@ -123,7 +124,7 @@ class IdentityTraining(CycleFaceTraining):
         weights: of the losses.
     """
 
-    epochs: int = 20
+    epochs: int = Field(default=20, ge=1)
     start: str = ""
     mean_face: Literal["batch", "running", "neutrals"] = "batch"
     hinge: bool = False
@@ -314,9 +315,7 @@ def _second_stage(start: str) -> CycleFace:
     """A component of both stages with the first one's weights."""
     if not start:
         raise InputError("cycle-face-identity starts from a model of stage 1: --set start=FOLDER, the `model` of its output.")
-    first = load(f"dir:{start}" if Path(start).is_dir() else start, device="cpu")
-    if not isinstance(first, CycleFace):
-        raise InputError(f"{start} holds {type(first).__name__}; cycle-face-identity starts from a cycle-face of stage 1.")
+    first = start_from(start, CycleFace, "a cycle-face of stage 1, from which cycle-face-identity starts,")
     component = _create(first.config.model_copy(update={"stage": "identity"}))
     component.contract = first.contract
     component.initialise()

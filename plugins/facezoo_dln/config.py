@@ -7,9 +7,9 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 
 from facezoo.plugin import SEVEN_EMOTIONS, ComponentConfig
-from facezoo_facenet.model import INCEPTION, Backbone
+from facezoo_facenet.model import INCEPTION, Backbone, check_image_size
 
-SMALLEST_IMAGE = 75  # below, a layer of Inception-ResNet v1 has no pixel left
+HIGHEST_ORDER = 6  # of the polynomial
 
 
 def _distinct(labels: tuple[str, ...]) -> tuple[str, ...]:
@@ -33,8 +33,7 @@ class TwoBranchConfig(ComponentConfig):
 
     @model_validator(mode="after")
     def _large_enough(self) -> TwoBranchConfig:
-        if self.backbone == INCEPTION and self.image_size < SMALLEST_IMAGE:
-            raise ValueError(f"{INCEPTION} needs faces of at least {SMALLEST_IMAGE} pixels, not {self.image_size}")
+        check_image_size(self.backbone, self.image_size)
         return self
 
 
@@ -47,7 +46,7 @@ class DLNConfig(TwoBranchConfig):
     """
 
     embedding_dim: int = Field(default=16, ge=2)
-    polynomial_order: int = Field(default=1, ge=1, le=6)
+    polynomial_order: int = Field(default=1, ge=1, le=HIGHEST_ORDER)
 
 
 class DLNEmotionConfig(TwoBranchConfig):

@@ -32,18 +32,25 @@ from facezoo.plugin import (
     Record,
     Sample,
     TrainingConfig,
+    check_batch_size,
+    chosen_by,
     class_weights,
     embed_samples,
+    held_out,
     open_dataset,
+    origin_of,
     parameters_of,
+    refuse_idle,
     save,
     split_digest,
+    start_from,
 )
-from facezoo_dln.initial import Seen, dln_on, emotion_on, identity_model, loaded, told
+from facezoo_dln.initial import Seen, dln_on, emotion_on, identity_model
 from facezoo_dln.model import DLN, DLNEmotion
 
 LABELS = tuple(emotion.value for emotion in SEVEN_EMOTIONS)
-HELD_OUT = ("validation", "test")  # the first of them that a reader has is measured
+UNDIVIDED = "all"  # the split of a reader on data without splits
+MEASURED = ("validation", "test")  # the first of them that a reader has is measured
 
 
 class DLNEmotionTraining(TrainingConfig):
@@ -54,6 +61,8 @@ class DLNEmotionTraining(TrainingConfig):
         identity: without ``start``: the face recognition network that both branches are copied from.
         seen: with ``identity``: what the branches are shown, as in the recipe ``dln``.
         readers: of the data. One reads the data folder itself, several read the folders of their names in it.
+        held_out: share of a reader's pictures that is measured and not trained on, where it has no split for that, such as
+            "folder" on folders of classes alone; by person where it knows them. 0: none.
         train_identity: the identity branch is trained as well.
         weighting: of the classes in the loss. "balanced": inverse to their numbers of pictures, with mean 1,
             wₖ = (1 / nₖ) / mean(1 / n); "none": 1.
@@ -65,12 +74,13 @@ class DLNEmotionTraining(TrainingConfig):
         weight_decay: SGD's.
     """
 
-    epochs: int = 10
-    batch_size: int = 30
+    epochs: int = Field(default=10, ge=1)
+    batch_size: int = Field(default=30, ge=1)
     start: str = ""
     identity: str = ""
     seen: Seen = "auto"
     readers: tuple[str, ...] = Field(default=("affectnet", "rafdb"), min_length=1)
+    held_out: float = Field(default=0.2, ge=0, lt=1)
     train_identity: bool = False
     weighting: Literal["balanced", "none"] = "balanced"
     augmentation: FaceAugmentation = FaceAugmentation(flip=0.5)
@@ -87,6 +97,11 @@ class Joined(ConcatDataset[dict[str, Tensor]]):
         for part in self.datasets:
             part.set_epoch(epoch)  # pyright: ignore[reportAttributeAccessIssue]
 
+    @property
+    def digest(self) -> str:
+        """Those of the parts, in their order."""
+        return " ".join(part.digest for part in self.datasets)  # pyright: ignore[reportAttributeAccessIssue]
+
 
 class DLNEmotionRecipe(Recipe):
     """Seven emotions, end to end; only the last layer starts at random."""
@@ -95,6 +110,7 @@ class DLNEmotionRecipe(Recipe):
 
     def __init__(self, config: DLNEmotionTraining, data: Path) -> None:
         super().__init__(config, data)
+        _refuse_idle(config)
         self.best_by = ("accuracy", "max") if config.best or config.patience else None
         self.remarks: list[str] = []
         self.component = self._start()
@@ -102,11 +118,14 @@ class DLNEmotionRecipe(Recipe):
             self.component.frozen = ()
             self.remarks.append("The identity branch is trained as well.")
         self.component.trainable_(True)
+        side = self.component.config.image_size
+        check_batch_size(self.component.face_branch, (side, side), config.batch_size)
         self.readers = self._open()
-        self.training = {name: self._labelled(name, reader, "train") for name, reader in self.readers.items()}
-        self.unseen = self._unseen() if config.validate_every else {}
-        if self.unseen:
-            _confusion_matrix()  # its absence is told now, not after the first epoch
+        self.training: dict[str, list[Sample]] = {}
+        self.unseen: dict[str, list[Sample]] = {}
+        for name in self.readers:
+            self._divide(name)
+        self._check_validation()
         self.class_weights = self._class_weights()
         self.remarks += [f"{name}: {note}" for name, reader in self.readers.items() for note in reader.notes()]
 
@@ -115,8 +134,8 @@ class DLNEmotionRecipe(Recipe):
         if config.start and config.identity:
             raise InputError("Both start and identity are given; name a dln as start, or a facenet as identity.")
         if config.start:
-            dln = loaded(config.start, DLN, "a dln, whose branches are taken over,")
-            self.remarks.append(f"Both branches start as those of {told(config.start, dln.views['deviation'])}.")
+            dln = start_from(config.start, DLN, "a dln, whose branches are taken over,")
+            self.remarks.append(f"Both branches start as those of {origin_of(config.start, dln.views['deviation'])}.")
             return emotion_on(dln, LABELS)
         if not config.identity:
             raise InputError(
@@ -124,16 +143,39 @@ class DLNEmotionRecipe(Recipe):
                 "of `facezoo train dln`, or identity=facenet-vggface2 or another facenet."
             )
         identity = identity_model(config.identity)
-        self.remarks.append(f"Both branches start as copies of {told(config.identity, identity.views['identity'])}.")
+        self.remarks.append(f"Both branches start as copies of {origin_of(config.identity, identity.views['identity'])}.")
         return emotion_on(dln_on(identity, config.seen), LABELS)
 
     def _open(self) -> dict[str, Reader]:
         names = self.config.readers
         return {name: open_dataset(name, self.data / name if len(names) > 1 else self.data) for name in names}
 
-    def _labelled(self, name: str, reader: Reader, split: str) -> list[Sample]:
+    def _divide(self, name: str) -> None:
+        """What of a reader is trained on, and what is measured."""
+        config, splits = self.config, self.readers[name].splits
+        self.training[name] = self._labelled(name, UNDIVIDED if splits == (UNDIVIDED,) else "train")
+        if not config.validate_every:
+            return
+        if found := [split for split in MEASURED if split in splits]:
+            self.unseen[name] = self._labelled(name, found[0])
+        elif config.held_out:
+            self.training[name], drawn = held_out(self.training[name], config.held_out, config.seed)
+            self.remarks.append(f"{name}: {len(drawn)} of these pictures, drawn at random, are measured and not trained on.")
+            self.unseen |= {name: drawn} if drawn else {}
+
+    def _check_validation(self) -> None:
+        """Refuses what a run without a validation cannot do, and says what a reader of the card must know of one."""
+        if self.unseen:
+            _confusion_matrix()  # its absence is told now, not after the first epoch
+            if self.best_by:
+                self.remarks.append(chosen_by(self.best_by[0], "the pictures of the validation"))
+        elif self.config.validate_every:
+            refuse_idle(self.config, ("best", "patience"), "no picture is left to validate on")
+            self.remarks.append("Nothing was held out, so nobody knows how well this classifier does on new faces.")
+
+    def _labelled(self, name: str, split: str) -> list[Sample]:
         """A split's pictures of the seven emotions; the others are counted."""
-        samples = reader.samples(split)
+        samples = self.readers[name].samples(split)
         kept = [sample for sample in samples if sample.label in LABELS]
         others = Counter(str(sample.label) for sample in samples if sample.label not in LABELS)
         left_out = ", ".join(f"{count} {label}" for label, count in sorted(others.items()))
@@ -144,10 +186,6 @@ class DLNEmotionRecipe(Recipe):
         if not kept:
             raise DatasetError(f"{name} has no picture of {', '.join(LABELS)} in its split {split!r}; it has {left_out}.")
         return kept
-
-    def _unseen(self) -> dict[str, list[Sample]]:
-        splits = {name: [s for s in HELD_OUT if s in reader.splits] for name, reader in self.readers.items()}
-        return {name: self._labelled(name, self.readers[name], found[0]) for name, found in splits.items() if found}
 
     def _class_weights(self) -> Tensor | None:
         numbers = [number for samples in self.training.values() for number in class_numbers(samples)]
@@ -216,6 +254,14 @@ class DLNEmotionRecipe(Recipe):
             f"order of the logits: {', '.join(LABELS)}.\n\n{record.as_markdown()}"
         )
         save(self.component, directory, card=text)
+
+
+def _refuse_idle(config: DLNEmotionTraining) -> None:
+    """Raises InputError for values that were chosen and that another value switches off."""
+    if not config.validate_every:
+        refuse_idle(config, ("best", "patience"), "nothing is validated with validate_every=0")
+    if config.start:
+        refuse_idle(config, ("seen",), "a dln given as start keeps what it is shown")
 
 
 def class_numbers(samples: Sequence[Sample]) -> list[int]:

@@ -6,47 +6,21 @@ As released, and never from random weights: the identity branch is not trained, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import facezoo_dln
-from facezoo.plugin import Component, ComponentSpec, IncompatibleError, InputContract, InputError, View, create, load
+from facezoo.plugin import ComponentSpec, IncompatibleError, InputContract, InputError, create, start_from
 from facezoo_dln.config import DLNConfig
 from facezoo_dln.model import DLN, DLNEmotion, contract_of
 from facezoo_dln.networks import DEVIATION_DIM
 from facezoo_facenet.model import INCEPTION, Facenet
 
-C = TypeVar("C", bound=Component)
 Seen = Literal["auto", "released", "identity"]
 
 
 def spec_of(arch: str) -> ComponentSpec:
     """This plugin's own record of an architecture."""
     return next(spec for spec in facezoo_dln.facezoo_components() if spec.arch == arch)
-
-
-def loaded(name: str, kind: type[C], wanted: str) -> C:
-    """A component for training, on CPU.
-
-    Args:
-        name: an id, "dir:/path", or a folder.
-        kind: what it has to be.
-        wanted: what to call that in a message.
-
-    Raises:
-        InputError: it is something else.
-        UnknownNameError: nothing has the name.
-        WeightsUnavailableError: the weights are not here; says how to get them.
-    """
-    found = load(f"dir:{name}" if Path(name).is_dir() else name, device="cpu")
-    if not isinstance(found, kind):
-        raise InputError(f"{name} is a {type(found).__name__}; {wanted} is needed here.")
-    return found
-
-
-def told(name: str, view: View) -> str:
-    """What a component is called in a card: its name, and the space that says which weights those were."""
-    return f"{name} (space {view.space_id})"
 
 
 def identity_model(name: str) -> Facenet:
@@ -61,7 +35,7 @@ def identity_model(name: str) -> Facenet:
             "A DLN starts from a face recognition network, never from random weights. Name one: identity=facenet-vggface2 "
             "as released, or identity=dir:RUN/model of a run of `facezoo train facenet`."
         )
-    found = loaded(name, Facenet, "a facenet")
+    found = start_from(name, Facenet, "a facenet")
     if found.config.embedding_dim != DEVIATION_DIM:
         raise IncompatibleError(
             f"{name} gives vectors of {found.config.embedding_dim} values and a branch of a DLN gives {DEVIATION_DIM}; "

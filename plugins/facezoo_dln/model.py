@@ -58,7 +58,7 @@ class DLN(Encoder):
         return {
             "embedding": View(self.config.embedding_dim, "expression", (*branches, "polynomial"), normalised=True),
             "deviation": View(DEVIATION_DIM, "expression", branches),
-            "identity": View(DEVIATION_DIM, "identity", branches[:1]),
+            "identity": View(DEVIATION_DIM, "identity", branches[:1], comparable=False),
         }
 
     def embed(self, prepared: Tensor, view: str) -> Tensor:

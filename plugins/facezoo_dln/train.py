@@ -27,22 +27,22 @@ from facezoo.plugin import (
     TrainingConfig,
     TripletDataset,
     TripletReader,
-    accuracy_by_kind,
     annotators_of,
     arrange,
+    chosen_by,
     double_triplet,
-    embed_triplets,
     open_dataset,
+    origin_of,
     parameters_of,
+    refuse_idle,
     save,
     split_digest,
-    triplet_accuracy,
+    triplet_figures,
 )
+from facezoo_dln.config import HIGHEST_ORDER
 from facezoo_dln.crowd import CrowdLayer, Placement, Variant, crowd_loss
 from facezoo_dln.hierarchy import further_orders, margins, order_loss
-from facezoo_dln.initial import Seen, dln_on, identity_model, told
-
-KINDS = ("one-class", "two-class", "three-class")
+from facezoo_dln.initial import Seen, dln_on, identity_model
 
 
 class DLNTraining(TrainingConfig):
@@ -76,11 +76,11 @@ class DLNTraining(TrainingConfig):
         weight_decay: SGD's.
     """
 
-    epochs: int = 100
-    batch_size: int = 64
+    epochs: int = Field(default=100, ge=1)
+    batch_size: int = Field(default=64, ge=1)
     identity: str = ""
     seen: Seen = "auto"
-    polynomial_order: int = Field(default=1, ge=1)
+    polynomial_order: int = Field(default=1, ge=1, le=HIGHEST_ORDER)
     embedding_dim: int = Field(default=16, ge=2)
     dropout: float = Field(default=0.6, gt=0, lt=1)
     reader: str = "fec"
@@ -109,11 +109,12 @@ class DLNRecipe(Recipe):
 
     def __init__(self, config: DLNTraining, data: Path) -> None:
         super().__init__(config, data)
+        _refuse_idle(config)
         self.best_by = ("accuracy", "max") if config.best or config.patience else None
         identity = identity_model(config.identity)
         layers = {name: getattr(config, name) for name in ("embedding_dim", "polynomial_order", "dropout")}
         self.component = dln_on(identity, config.seen, layers).trainable_(True)
-        source = told(config.identity, identity.views["identity"])
+        source = origin_of(config.identity, identity.views["identity"])
         self.remarks = [f"Both branches start as copies of {source}; the identity branch stays that."]
         self.reader = self._open()
         self.triplets = self._usable(self.reader.triplets(config.split))
@@ -159,6 +160,8 @@ class DLNRecipe(Recipe):
         self.remarks.append(
             f"Validation: {len(unseen)} triplets with a majority, split {split} (digest {split_digest(unseen)})."
         )
+        if self.best_by:
+            self.remarks.append(chosen_by(self.best_by[0], f"the split {split}"))
         return unseen
 
     def _crowd(self) -> CrowdLayer | None:
@@ -195,7 +198,7 @@ class DLNRecipe(Recipe):
 
     def losses(self, batch: Mapping[str, Tensor], turn: str, moment: Moment) -> dict[str, Tensor]:
         config, embeddings = self.config, self.embeddings(batch)
-        margin = margins(batch["kind"], config.margin_one_class, config.margin)
+        margin = self.margins(batch["kind"])
         if self.crowd is not None:
             seen = self.crowd(embeddings, batch["annotators"])
             terms = {"triplet": crowd_loss(seen, batch["answers"], margin).mean()}
@@ -210,14 +213,15 @@ class DLNRecipe(Recipe):
 
     def validate(self) -> dict[str, float]:
         """Share of held-out triplets whose majority's pair is nearer than both others, in all and per kind; and the loss."""
-        if not self.unseen:
-            return {}
         config, reference = self.config, self.reader.box_reference
-        embeddings = embed_triplets(self.component, self.unseen, config.batch_size, "embedding", reference, config.workers)
-        triple = arrange(embeddings, torch.tensor([triplet.odd for triplet in self.unseen]))
-        kinds = torch.tensor([KINDS.index(triplet.kind) for triplet in self.unseen])
-        loss = double_triplet(*triple, margins(kinds, config.margin_one_class, config.margin))
-        return {**accuracy_by_kind(triplet_accuracy(*triple), kinds), "loss": float(loss.mean())}
+        return triplet_figures(
+            self.component, self.unseen, config.batch_size, "embedding", reference, config.workers,
+            loss=lambda anchor, positive, negative, kind: double_triplet(anchor, positive, negative, self.margins(kind)),
+        )  # fmt: skip
+
+    def margins(self, kind: Tensor) -> Tensor:
+        """(B,) long kinds -> (B,) float32."""
+        return margins(kind, self.config.margin_one_class, self.config.margin)
 
     def pictures(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {name: batch[name].float() / 255 for name in ("first", "second", "third")}
@@ -231,3 +235,13 @@ class DLNRecipe(Recipe):
             f"expressions, the more similar.\n\n{record.as_markdown()}"
         )
         save(self.component, directory, card=text)
+
+
+def _refuse_idle(config: DLNTraining) -> None:
+    """Raises InputError for values that were chosen and that another value switches off."""
+    if not config.validate_every:
+        refuse_idle(config, ("best", "patience"), "nothing is validated with validate_every=0")
+    if config.crowd == "off":
+        refuse_idle(config, ("crowd_placement", "crowd_rate"), "there is no crowd layer with crowd=off")
+    if config.hierarchy == "none":
+        refuse_idle(config, ("order_margin", "order_weight", "order_gap"), "votes order nothing with hierarchy=none")

@@ -37,6 +37,12 @@ def known_backbone(name: str) -> str:
     return name
 
 
+def check_image_size(backbone: str, pixels: int) -> None:
+    """Raises InputError for faces so small that a layer of the backbone has no pixel left."""
+    if backbone == INCEPTION and pixels < SMALLEST_IMAGE:
+        raise InputError(f"{INCEPTION} needs faces of at least {SMALLEST_IMAGE} pixels, not {pixels}.")
+
+
 Backbone = Annotated[str, AfterValidator(known_backbone)]
 
 
@@ -57,6 +63,5 @@ class FacenetConfig(ComponentConfig):
 
     @model_validator(mode="after")
     def _large_enough(self) -> FacenetConfig:
-        if self.backbone == INCEPTION and self.image_size < SMALLEST_IMAGE:
-            raise ValueError(f"{INCEPTION} needs faces of at least {SMALLEST_IMAGE} pixels, not {self.image_size}")
+        check_image_size(self.backbone, self.image_size)
         return self

@@ -11,13 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from facezoo.plugin import Encoder, InputContract, SquareCrop, View
-from facezoo_facenet.config import INCEPTION, SMALLEST_IMAGE, TIMM, Backbone, FacenetConfig, known_backbone
+from facezoo_facenet.config import INCEPTION, TIMM, Backbone, FacenetConfig, check_image_size, known_backbone
 from facezoo_facenet.layout import CLASSIFIER, plain_state, take_trunk, trunk_layout
 from facezoo_facenet.networks import InceptionResnetV1, TimmTrunk, Trunk, make_trunk
 
 __all__ = [
-    "CLASSIFIER", "FACE_CROP", "INCEPTION", "SMALLEST_IMAGE", "TIMM", "Backbone", "Facenet", "FacenetConfig",
-    "InceptionResnetV1", "TimmTrunk", "Trunk", "known_backbone", "make_trunk", "plain_state", "take_trunk", "trunk_layout",
+    "CLASSIFIER", "FACE_CROP", "INCEPTION", "TIMM", "Backbone", "Facenet", "FacenetConfig", "InceptionResnetV1", "TimmTrunk",
+    "Trunk", "check_image_size", "known_backbone", "make_trunk", "plain_state", "take_trunk", "trunk_layout",
 ]  # fmt: skip
 
 # A detector's tight box plus facenet-pytorch's margin of 14 pixels at 160, expressed in eyes-mouth lengths through
@@ -60,5 +60,9 @@ class Facenet(Encoder):
 
         Returns:
             (B, D) float32 of length 1.
+
+        Raises:
+            InputError: too few pixels for the backbone.
         """
+        check_image_size(self.config.backbone, min(normalised.shape[-2:]))
         return F.normalize(self.trunk(normalised.to(self.dtype)).float(), dim=1)

@@ -29,12 +29,16 @@ from facezoo.plugin import (
     Record,
     Sample,
     TrainingConfig,
+    check_batch_size,
+    chosen_by,
     create,
-    load,
     open_dataset,
+    origin_of,
     parameters_of,
+    refuse_idle,
     save,
     split_digest,
+    start_from,
 )
 from facezoo_facenet.model import Facenet, FacenetConfig
 
@@ -60,8 +64,8 @@ class FacenetTraining(TrainingConfig):
         weight_decay: not of biases and norms.
     """
 
-    epochs: int = 30
-    batch_size: int = 64
+    epochs: int = Field(default=30, ge=1)
+    batch_size: int = Field(default=64, ge=1)
     model: FacenetConfig = FacenetConfig()
     start: str = ""
     reader: str = "folder"
@@ -84,18 +88,24 @@ class FacenetRecipe(Recipe):
 
     def __init__(self, config: FacenetTraining, data: Path) -> None:
         super().__init__(config, data)
-        self.component = _component(config)
+        _refuse_idle(config)
+        self.remarks: list[str] = []
+        self.component = self._start()
         self.component.trainable_(True)
+        side = self.component.config.image_size
+        check_batch_size(self.component.trunk, (side, side), config.batch_size)
         self.reader = open_dataset(config.reader, data)
         found = "train" if "train" in self.reader.splits else self.reader.splits[0]
         split = found if config.split == "auto" else config.split
         self.samples = self.reader.samples(split)
         self.people = _people(self.samples, split, data)
-        self.remarks = [
+        self.remarks.append(
             f"{len(self.samples)} faces of {len(self.people)} people: {config.reader}, split {split} "
             f"(digest {split_digest(self.samples)})."
-        ]
-        self.held_out = self._held_out(split)
+        )
+        self.held_out = self._held_out(split) if config.validate_every else []
+        if not self.held_out:
+            refuse_idle(config, ("patience",), "nothing is validated: there is no split for it, or it is switched off")
         self.remarks += self.reader.notes()
         self.classifier = nn.Linear(self.component.config.embedding_dim, len(self.people))
 
@@ -115,7 +125,19 @@ class FacenetRecipe(Recipe):
             raise DatasetError(
                 f"The split {split!r} of {self.data} shows nobody of {trained!r}; leave it out with validation=."
             )
+        self.remarks.append(chosen_by("loss", f"the split {split}"))
         return known
+
+    def _start(self) -> Facenet:
+        config = self.config
+        if config.start:
+            found = start_from(config.start, Facenet, "a facenet, to go on from,")
+            self.remarks.append(f"It starts as {origin_of(config.start, found.views['identity'])}.")
+            return found
+        made = create(facezoo_facenet.facezoo_components()[0], config.model)
+        if not isinstance(made, Facenet):
+            raise InputError(f"facenet is built as {type(made).__name__}, which this recipe does not know.")
+        return made
 
     def dataset(self) -> FaceDataset:
         return self._faces(self.samples, self.config.augmentation)
@@ -194,13 +216,9 @@ def _people(samples: Sequence[Sample], split: str, data: Path) -> dict[str, int]
     return {person: number for number, person in enumerate(people)}
 
 
-def _component(config: FacenetTraining) -> Facenet:
+def _refuse_idle(config: FacenetTraining) -> None:
+    """Raises InputError for values that were chosen and that another value switches off."""
+    if config.optimizer == "adamw":
+        refuse_idle(config, ("momentum",), "optimizer=adamw has momenta of its own")
     if config.start:
-        found = load(f"dir:{config.start}" if Path(config.start).is_dir() else config.start, device="cpu")
-        if not isinstance(found, Facenet):
-            raise InputError(f"{config.start} is a {type(found).__name__}; the recipe facenet goes on from a facenet.")
-        return found
-    made = create(facezoo_facenet.facezoo_components()[0], config.model)
-    if not isinstance(made, Facenet):
-        raise InputError(f"facenet is built as {type(made).__name__}, which this recipe does not know.")
-    return made
+        refuse_idle(config, ("model",), "the network given as start brings its own configuration")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from facezoo.plugin import ComponentConfig
-from facezoo_facenet.model import INCEPTION, SMALLEST_IMAGE, Backbone
+from facezoo_facenet.model import INCEPTION, Backbone, check_image_size
 
 
 class FecnetConfig(ComponentConfig):
@@ -35,6 +35,5 @@ class FecnetConfig(ComponentConfig):
 
     @model_validator(mode="after")
     def _large_enough(self) -> FecnetConfig:
-        if self.backbone == INCEPTION and self.image_size < SMALLEST_IMAGE:
-            raise ValueError(f"{INCEPTION} needs faces of at least {SMALLEST_IMAGE} pixels, not {self.image_size}")
+        check_image_size(self.backbone, self.image_size)
         return self

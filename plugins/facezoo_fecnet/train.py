@@ -20,6 +20,7 @@ from torch import Tensor, nn
 import facezoo_fecnet
 from facezoo.plugin import (
     AnnotatedTriplet,
+    DatasetError,
     FaceAugmentation,
     InputError,
     Moment,
@@ -28,23 +29,23 @@ from facezoo.plugin import (
     TrainingConfig,
     TripletDataset,
     TripletReader,
-    accuracy_by_kind,
     arrange,
+    chosen_by,
     create,
     double_triplet,
-    embed_triplets,
-    load,
     open_dataset,
+    origin_of,
     parameters_of,
+    refuse_idle,
     save,
     split_digest,
-    triplet_accuracy,
+    start_from,
+    triplet_figures,
 )
 from facezoo_facenet.model import INCEPTION, Facenet
 from facezoo_fecnet.config import FecnetConfig
 from facezoo_fecnet.model import Fecnet
 
-KINDS = ("one-class", "two-class", "three-class")
 OWN = ("image_size", "embedding_dim", "l2_normalize", "stem", "layers", "growth", "hidden")  # values of the component
 
 
@@ -70,8 +71,8 @@ class FecnetTraining(TrainingConfig):
         rate: Adam's.
     """
 
-    epochs: int = 200
-    batch_size: int = 240
+    epochs: int = Field(default=200, ge=1)
+    batch_size: int = Field(default=240, ge=1)
     patience: int | None = Field(default=50, ge=1)
     trunk: str = ""
     image_size: int | None = None
@@ -99,17 +100,22 @@ class FecnetRecipe(Recipe):
 
     def __init__(self, config: FecnetTraining, data: Path) -> None:
         super().__init__(config, data)
+        if not config.validate_every or not config.validation:
+            refuse_idle(config, ("patience",), "nothing is validated with validate_every=0 or without a split for validation")
         trunk = trunk_model(config.trunk)
         own = {name: getattr(config, name) for name in OWN if getattr(config, name) is not None}
         self.component = fecnet_on(trunk, own)
         self.component.trainable_(True)
-        self.remarks = [f"The frozen trunk is that of {config.trunk}."]
+        self.remarks = [f"The frozen trunk is that of {origin_of(config.trunk, trunk.views['identity'])}."]
         reader = open_dataset(config.reader, data)
         if not isinstance(reader, TripletReader):
             raise InputError(f"The reader {config.reader!r} has no triplets; fecnet learns from triplets, such as fec's.")
         self.reader = reader
         self.triplets = self._judged(config.split)
-        self.held_out = self._judged(config.validation) if config.validation else []
+        self.held_out: list[AnnotatedTriplet] = []
+        if config.validation and config.validate_every:
+            self.held_out = self._judged(config.validation)
+            self.remarks.append(chosen_by("loss", f"the split {config.validation}"))
         self.remarks += reader.notes()
 
     def _judged(self, split: str) -> list[AnnotatedTriplet]:
@@ -119,9 +125,11 @@ class FecnetRecipe(Recipe):
         kinds = Counter(triplet.kind for triplet in judged)
         self.remarks.append(
             f"{len(judged)} triplets of {self.config.reader}, split {split} (digest {split_digest(judged)}): "
-            + ", ".join(f"{kinds[kind]} {kind}" for kind in KINDS)
+            + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
             + f"; {len(given) - len(judged)} left out because their votes are tied."
         )
+        if not judged:
+            raise DatasetError(f"All {len(given)} triplets of the split {split!r} of {self.data} are tied; name another split.")
         return judged
 
     def dataset(self) -> TripletDataset:
@@ -142,21 +150,17 @@ class FecnetRecipe(Recipe):
         return {"triplet": self.loss_of(*arrange(embeddings, batch["odd"]), batch["kind"]).mean()}
 
     def loss_of(self, anchor: Tensor, positive: Tensor, negative: Tensor, kind: Tensor) -> Tensor:
-        """(B,) float32; ``kind`` (B,) is a place in ``KINDS``."""
+        """(B,) float32; ``kind`` (B,) is 0 for triplets of one emotion."""
         config = self.config
         margin = torch.where(kind == 0, config.margin_one_class, config.margin)
         return double_triplet(anchor, positive, negative, margin, squared=config.squared)
 
     def validate(self) -> dict[str, float]:
         """Loss on triplets that are not trained on, and the share of them that the network sees as most people do."""
-        if not self.held_out:
-            return {}
-        embeddings = embed_triplets(
-            self.component, self.held_out, box_reference=self.reader.box_reference, workers=self.config.workers
+        config, reference = self.config, self.reader.box_reference
+        return triplet_figures(
+            self.component, self.held_out, config.batch_size, "embedding", reference, config.workers, loss=self.loss_of
         )
-        three = arrange(embeddings, torch.tensor([triplet.odd for triplet in self.held_out]))
-        kinds = torch.tensor([KINDS.index(triplet.kind) for triplet in self.held_out])
-        return {"loss": float(self.loss_of(*three, kinds).mean()), **accuracy_by_kind(triplet_accuracy(*three), kinds)}
 
     def pictures(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {name: batch[name].float() / 255 for name in ("first", "second", "third")}
@@ -186,10 +190,7 @@ def trunk_model(name: str) -> Facenet:
             "FECNet reads a face recognition network, never one with random weights. Name one: --set trunk=facenet-vggface2 "
             "as released, or --set trunk=RUN/model of a run of `facezoo train facenet`."
         )
-    found = load(f"dir:{name}" if Path(name).is_dir() else name, device="cpu")
-    if not isinstance(found, Facenet):
-        raise InputError(f"{name} is a {type(found).__name__}; FECNet reads a facenet.")
-    return found
+    return start_from(name, Facenet, "a facenet")
 
 
 def fecnet_on(trunk: Facenet, values: Mapping[str, Any]) -> Fecnet:

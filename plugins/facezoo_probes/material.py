@@ -16,17 +16,18 @@ from facezoo.plugin import (
     Detector,
     Encoder,
     FivePointCrop,
-    InputError,
     Reader,
     Sample,
     embed_samples,
-    load,
+    held_out,
     locate,
     open_dataset,
+    refuse_idle,
     split_digest,
+    start_from,
 )
 from facezoo_probes.settings import LinearProbeTraining
-from facezoo_probes.targets import Target, held_out, target_of
+from facezoo_probes.targets import Target, target_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def read_material(config: LinearProbeTraining, data: Path, encoder: Encoder, vie
 
     Raises:
         DatasetError: another layout, no such split, nothing to learn from, or no face in any picture.
-        InputError: a detector that is none, or a picture that cannot be read.
+        InputError: a detector that is none, a picture that cannot be read, or a share to hold out beside a split to measure.
         UnknownNameError: no such reader or detector.
     """
     reader = open_dataset(reader_for(config.reader, data), data)
@@ -94,6 +95,8 @@ def read_material(config: LinearProbeTraining, data: Path, encoder: Encoder, vie
     chosen = _kept(target, samples, train_name, notes)
     others: Sequence[Sample] = ()
     if test_name:
+        if config.held_out:
+            refuse_idle(config, ("held_out",), f"the figures are measured on the split {test_name}")
         others = _kept(target, reader.samples(test_name), test_name, notes)
     elif config.held_out:
         chosen, others = held_out(chosen, config.held_out, config.seed)
@@ -162,9 +165,7 @@ def _placed(samples: Sequence[Sample], config: LinearProbeTraining, encoder: Enc
 
     if config.faces == "auto" and all(known(sample) for sample in samples):
         return list(samples)
-    detector = load(config.detector, device=config.device)
-    if not isinstance(detector, Detector):
-        raise InputError(f"{config.detector} is a {type(detector).__name__}, no detector; set detector=haar-frontal.")
+    detector = start_from(config.detector, Detector, "a detector such as haar-frontal", device=config.device)
     if config.faces == "detect":
         samples = [dataclasses.replace(sample, cropped=False, box=None, landmarks=None) for sample in samples]
     return locate(samples, detector, reference)[0]

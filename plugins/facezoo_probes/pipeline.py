@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from facezoo.plugin import SEVEN_EMOTIONS, Encoder, FaceBatch, FacePipeline, Head, Pose, Quantity, Scores, fits
-
-POSE = ("yaw", "pitch", "roll")
 
 
 class LinearProbing(FacePipeline):
@@ -38,6 +37,6 @@ def _scores(name: str, probabilities: dict[str, float]) -> dict[str, Any]:
 
 
 def _values(numbers: dict[str, float], units: str) -> dict[str, Any]:
-    if tuple(numbers) == POSE and units == "degrees":
+    if list(numbers) == [angle.name for angle in fields(Pose)] and units == "degrees":
         return {"pose": Pose(**numbers)}
     return {"values": {name: Quantity(value, units) for name, value in numbers.items()}}

@@ -6,8 +6,14 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from facezoo.plugin import TrainingConfig
+from facezoo.plugin import TrainingConfig, refuse_idle
 from facezoo_probes.targets import LABEL
+
+STEPS = (
+    "epochs", "max_steps", "mixed_precision", "channels_last", "clip_norm", "ema", "validate_every", "patience",
+    "checkpoint_every", "keep_checkpoints", "pictures_every", "rate", "rate_drop", "drop_every", "momentum", "weight_decay",
+)  # fmt: skip
+"""What only sgd reads. Seed, batch size, workers and device are also those of holding out, folds and embedding."""
 
 
 class LinearProbeTraining(TrainingConfig):
@@ -84,6 +90,21 @@ class LinearProbeTraining(TrainingConfig):
         if self.target == (LABEL,) and self.units:
             raise ValueError("classes have no units")
         return self
+
+    def refuse_idle(self) -> None:
+        """Raises InputError for values that were chosen and that another value switches off."""
+        if self.solver == "scikit-learn":
+            refuse_idle(self, STEPS, "solver=scikit-learn solves in one go, without steps")
+        else:
+            refuse_idle(self, ("penalty", "folds"), "solver=sgd has weight_decay and no cross-validation")
+        if self.penalty is not None:
+            refuse_idle(self, ("folds",), "a penalty that is given needs no cross-validation")
+        if not self.validate_every:
+            refuse_idle(self, ("patience",), "nothing is validated with validate_every=0")
+        if not self.of_classes:
+            refuse_idle(self, ("labels", "class_weights"), "values have no classes")
+        if self.faces == "cropped":
+            refuse_idle(self, ("detector",), "nothing is looked for with faces=cropped")
 
     @property
     def of_classes(self) -> bool:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from itertools import chain
 
 import numpy as np
 
-from facezoo.plugin import DatasetError, Emotion, Reader, Sample
+from facezoo.plugin import DatasetError, Emotion, Pose, Reader, Sample
 
 LABEL = "label"
-POSE = ("yaw", "pitch", "roll")
+ANGLES = {angle.name for angle in fields(Pose)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def target_of(wanted: Sequence[str], labels: Sequence[str], units: str, samples:
     """
     if tuple(wanted) == (LABEL,):
         return Target("logits", _classes(labels, samples, reader))
-    target = Target("values", tuple(wanted), units or ("degrees" if set(wanted) <= set(POSE) else ""))
+    target = Target("values", tuple(wanted), units or ("degrees" if set(wanted) <= ANGLES else ""))
     numbers = target.numbers(samples)
     for name, column in zip(target.names, numbers.T, strict=True):
         if np.ptp(column) == 0:
@@ -114,30 +114,3 @@ def _or(names: Sequence[str]) -> str:
 def subject(target: Target) -> str:
     """What the classes are about, as far as their names tell: "emotion", or else "label"."""
     return "emotion" if target.is_classes and set(target.names) <= set(Emotion) else LABEL
-
-
-def held_out(samples: Sequence[Sample], share: float, seed: int) -> tuple[list[Sample], list[Sample]]:
-    """Samples to fit on and samples to measure on, drawn from the seed.
-
-    Where every sample has a person, whole people are drawn; else the share of each class. No class is drawn as a whole.
-    """
-    order = [int(i) for i in np.random.default_rng(seed).permutation(len(samples))]
-    people = all(sample.person is not None for sample in samples)
-    groups: dict[str | None, list[int]] = {}
-    for i in order:
-        groups.setdefault(samples[i].person if people else samples[i].label, []).append(i)
-    if not people:
-        drawn = [own[: min(round(share * len(own)), len(own) - 1)] for own in groups.values()]
-        return _parted(samples, set(chain.from_iterable(drawn)))
-    left = Counter(sample.label for sample in samples)
-    chosen: set[int] = set()
-    for own in groups.values():
-        theirs = Counter(samples[i].label for i in own)
-        if len(chosen) + len(own) <= share * len(samples) and all(left[label] > theirs[label] for label in theirs):
-            chosen.update(own)
-            left -= theirs
-    return _parted(samples, chosen)
-
-
-def _parted(samples: Sequence[Sample], chosen: set[int]) -> tuple[list[Sample], list[Sample]]:
-    return [s for i, s in enumerate(samples) if i not in chosen], [s for i, s in enumerate(samples) if i in chosen]

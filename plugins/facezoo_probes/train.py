@@ -25,11 +25,13 @@ from facezoo.plugin import (
     Record,
     Requirement,
     WeightsError,
+    chosen_by,
     class_weights,
     create,
-    load,
     parameters_of,
+    refuse_idle,
     save,
+    start_from,
 )
 from facezoo_probes.card import card_of
 from facezoo_probes.config import LinearProbeConfig
@@ -44,10 +46,13 @@ RATES = {"logits": 3.0, "values": 0.05}  # sgd's first, where none is given: a s
 
 
 class Rows(Dataset[dict[str, Tensor]]):
-    """Item ``i``: ``embedding`` (D,) float32, scaled, and ``target``, a class number or (K,) float32 scaled values."""
+    """Item ``i``: ``embedding`` (D,) float32, scaled, and ``target``, a class number or (K,) float32 scaled values.
 
-    def __init__(self, embeddings: Tensor, targets: Tensor) -> None:
-        self.rows = TensorDataset(embeddings, targets)
+    ``digest`` says which samples these are.
+    """
+
+    def __init__(self, embeddings: Tensor, targets: Tensor, digest: str) -> None:
+        self.rows, self.digest = TensorDataset(embeddings, targets), digest
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -63,6 +68,7 @@ class LinearProbeRecipe(Recipe):
 
     def __init__(self, config: LinearProbeTraining, data: Path) -> None:
         super().__init__(config, data)
+        config.refuse_idle()
         self.encoder = _encoder(config)
         self.view = self.encoder.resolve_view(config.view or None)
         self.fit: Fit | None = None
@@ -72,7 +78,10 @@ class LinearProbeRecipe(Recipe):
     @cached_property
     def material(self) -> Material:
         """Read, found and encoded once, when it is first wanted."""
-        return read_material(self.config, self.data, self.encoder, self.view)
+        found = read_material(self.config, self.data, self.encoder, self.view)
+        if found.test is None:
+            refuse_idle(self.config, ("patience",), "no sample is held out to validate on")
+        return found
 
     @cached_property
     def scaling(self) -> Scaling:
@@ -120,7 +129,8 @@ class LinearProbeRecipe(Recipe):
         if not self.material.target.is_classes:
             mean, spread = self.value_scaling
             numbers = ((numbers - mean) / spread).astype(np.float32)
-        return Rows(torch.from_numpy(self.scaling(train.embeddings).astype(np.float32)), torch.from_numpy(numbers))
+        embeddings = self.scaling(train.embeddings).astype(np.float32)
+        return Rows(torch.from_numpy(embeddings), torch.from_numpy(numbers), train.digest)
 
     def modules(self) -> dict[str, nn.Module]:
         names, dim = self.material.target.names, self.material.train.embeddings.shape[1]
@@ -185,7 +195,7 @@ class LinearProbeRecipe(Recipe):
         if self.material.test is None:
             found.append("Nothing was held out, so nobody knows how well this probe does on new faces.")
         elif self.best_by is not None:
-            found.append(f"The weights were chosen by their {self.best_by[0]} on {self.material.test.name}: it flatters them.")
+            found.append(chosen_by(self.best_by[0], self.material.test.name))
         if self.requirement().encoder.startswith("dir:"):
             found.append("Its encoder is a folder of one machine: push that first to share the probe.")
         return found
@@ -214,7 +224,4 @@ class LinearProbeRecipe(Recipe):
 def _encoder(config: LinearProbeTraining) -> Encoder:
     if not config.encoder:
         raise InputError("A probe needs an encoder: --encoder ID (`facezoo list` shows all), or dir:FOLDER.")
-    encoder = load(config.encoder, device=config.device)
-    if not isinstance(encoder, Encoder):
-        raise InputError(f"{config.encoder} is a {type(encoder).__name__}, no encoder; a probe reads an encoder's view.")
-    return encoder
+    return start_from(config.encoder, Encoder, "an encoder, whose view a probe reads,", device=config.device)

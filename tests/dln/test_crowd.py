@@ -81,6 +81,21 @@ def test_who_did_not_answer_gets_no_gradient(variant):
     assert torch.isfinite(embeddings.grad).all()
 
 
+@pytest.mark.parametrize("placement", ["before", "after"])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_nobody_sees_the_embeddings_as_they_are(variant, placement):
+    layer = CrowdLayer(("a", "b"), 16, variant, placement)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.add_(torch.rand(parameter.shape, generator=torch.Generator().manual_seed(1)))
+    embeddings = unit(2, 3, 16)
+    seen = layer(embeddings, torch.tensor([[1, -1], [-1, -1]]))
+    torch.testing.assert_close(seen[:, 1], embeddings)
+    assert not torch.allclose(seen[0, 0], embeddings[0], atol=1e-2)
+    seen[:, 1].square().mul(torch.rand(16)).sum().backward()
+    assert all(not parameter.grad.any() for parameter in layer.parameters())
+
+
 def test_the_answer_counts_for_the_annotator_who_gave_it():
     embeddings = unit(1, 3, 16)
     layer = CrowdLayer(("a", "b"), 16)

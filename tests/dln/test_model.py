@@ -9,6 +9,7 @@ import torch.nn.functional as F
 import facezoo
 from facezoo.components import patterns
 from facezoo.config import ComponentConfig
+from facezoo.errors import IncompatibleError
 from facezoo.testing import check_component, check_plugin
 from facezoo.testing import component as checks
 from facezoo_dln.config import DLNConfig
@@ -52,6 +53,11 @@ def test_views_and_their_short_forms(component):
     assert torch.equal(component(FACES), component.encode(FACES, "embedding"))
     assert torch.equal(component.deviation(FACES), component.encode(FACES, "deviation"))
     assert torch.equal(component.identity(FACES), component.encode(FACES, "identity"))
+
+
+def test_people_are_not_told_apart_by_the_term_that_is_subtracted(component):
+    with pytest.raises(IncompatibleError, match="identity of .* was not made to tell people apart.*cycle-face-nano"):
+        facezoo.pipeline("face-verification", encoder=component, device="cpu")
 
 
 def test_training_leaves_the_space_of_identities_and_no_other():

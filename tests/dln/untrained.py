@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,9 +10,11 @@ import torch
 from facezoo import weights
 from facezoo_dln.config import DLNConfig, DLNEmotionConfig
 from facezoo_dln.model import DLN, DLNEmotion
+from facezoo_facenet.config import FacenetConfig
 from tests.untrained import spec
 
 SIDE = 48
+FACENET_SIDE = 32
 SMALL = {"backbone": "timm:test_resnet", "image_size": SIDE}
 
 
@@ -31,3 +34,11 @@ def emotion(seed: int = 0, **config: Any) -> DLNEmotion:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return weights.create(spec("dln-emotion"), DLNEmotionConfig(**{**SMALL, **config})).trainable_(False)
+
+
+def facenet(folder: Path, **config: Any) -> Path:
+    """A small face network with random weights, saved."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        values = {"backbone": "timm:test_efficientnet", "image_size": FACENET_SIDE, **config}
+        return weights.save(weights.create(spec("facenet"), FacenetConfig(**values)).eval(), folder)

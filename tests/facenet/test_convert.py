@@ -81,3 +81,23 @@ def test_dataparallel_prefixes_are_understood(state, tmp_path):
     for odd, words in (({"backbone": "timm:test_resnet"}, "not timm:test_resnet"), ({"image_size": 20}, "at least 75")):
         with pytest.raises(facezoo.WeightsError, match=words):
             convert(tmp_path / "parallel.pt", odd)
+
+
+@pytest.mark.parametrize(("model", "people"), [("facenet-vggface2", 8631), ("facenet-casia-webface", 10575)])
+def test_the_file_of_another_training_set_is_not_imported(state, model, people, tmp_path, monkeypatch):
+    monkeypatch.setenv("FACEZOO_HOME", str(tmp_path / "home"))
+    other = {8631: 10575, 10575: 8631}[people]
+    for logits in ({"logits.weight": torch.zeros(1).expand(other, 512)}, {"logits.bias": torch.zeros(other)}):
+        torch.save({**state, **logits}, tmp_path / "other.pt")
+        with pytest.raises(facezoo.WeightsError, match=rf"trained on {other} people \(.*not on {people} people"):
+            facezoo.import_weights(model, tmp_path / "other.pt")
+        assert facezoo.info(model)["availability"] != "here"
+
+
+def test_a_file_without_classifier_is_taken_on_trust_and_says_so(state, tmp_path):
+    torch.save(state, tmp_path / "bare.pt")
+    told = " ".join(convert(tmp_path / "bare.pt", {"classes": 8631}).report)
+    assert "trained on 8631 people (VGGFace2): taken on trust" in told
+    torch.save({**state, "logits.bias": torch.zeros(8631)}, tmp_path / "whole.pt")
+    assert "on trust" not in " ".join(convert(tmp_path / "whole.pt", {"classes": 8631}).report)
+    assert "on trust" not in " ".join(convert(tmp_path / "bare.pt", {}).report)

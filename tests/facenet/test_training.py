@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file
+from torch.utils.data import default_collate
 
 import facezoo
 from facezoo.plugin import DatasetError, InputError
-from facezoo.training import run
+from facezoo.training import Moment, run
 from facezoo_facenet.train import FacenetRecipe, FacenetTraining
 from tests import madeup
 
@@ -58,6 +60,7 @@ def test_the_classifier_is_dropped_and_the_card_says_what_was_shown(trained: Pat
     card = (trained / "model" / "README.md").read_text()
     assert "tell 4 people apart" in card and "32 faces of 4 people: folder, split train (digest " in card
     assert "Validation: 32 faces, split validation" in card
+    assert "chosen by their loss on the split validation: it flatters them" in card
 
 
 def test_an_interrupted_run_ends_as_an_unbroken_one(trained: Path, data: Path, tmp_path: Path, monkeypatch):
@@ -79,9 +82,11 @@ def test_an_interrupted_run_ends_as_an_unbroken_one(trained: Path, data: Path, t
 
 
 def test_it_goes_on_from_a_trained_network(trained: Path, data: Path, tmp_path: Path):
-    values = {**SHORT, "start": str(trained / "model"), "max_steps": 1, "rate": 1e-9, "optimizer": "sgd", "weight_decay": 0.0}
-    after = load_file(run("facenet", data, tmp_path / "run", config=values, quiet=True) / "model.safetensors")
-    before = load_file(trained / "model" / "model.safetensors")
+    values = {"device": "cpu", "start": str(trained / "model"), "batch_size": 16, "max_steps": 1, "rate": 1e-9}
+    model = run("facenet", data, tmp_path / "run", config=values | {"weight_decay": 0.0}, quiet=True)
+    before, after = load_file(trained / "model" / "model.safetensors"), load_file(model / "model.safetensors")
+    space = facezoo.load(f"dir:{trained / 'model'}", device="cpu").views["identity"].space_id
+    assert f"It starts as {trained / 'model'} (space {space})" in (model / "README.md").read_text()
     assert set(after) == set(before)
     assert all(torch.allclose(after[name], tensor, atol=1e-6) for name, tensor in before.items())
 
@@ -108,5 +113,75 @@ def test_one_person_cannot_be_told_from_anybody(tmp_path: Path):
 
 
 def test_it_goes_on_only_from_a_facenet(data: Path):
-    with pytest.raises(InputError, match="haar-frontal is a .*goes on from a facenet"):
-        FacenetRecipe(FacenetTraining(**SHORT, start="haar-frontal"), data)
+    with pytest.raises(InputError, match="haar-frontal is a .*; a facenet, to go on from, is needed"):
+        FacenetRecipe(FacenetTraining(device="cpu", start="haar-frontal"), data)
+
+
+MOMENT = Moment(step=0, epoch=0, batch=0, steps_per_epoch=1, steps=1, generator=torch.Generator())
+
+
+@torch.no_grad()
+def test_labels_are_smoothed_in_training_and_not_in_validation(data: Path):
+    recipe = FacenetRecipe(FacenetTraining(**SHORT, smoothing=0.3), data)
+    recipe.component.eval()
+    dataset = recipe._faces(recipe.held_out, recipe.config.augmentation.model_copy(update={"flip": 0.0}))
+    batch = default_collate([dataset[index] for index in range(len(dataset))])
+    log = recipe.logits(batch["faces"]).log_softmax(1)
+    plain = -log.gather(1, batch["person"][:, None]).mean()
+    torch.testing.assert_close(recipe.losses(batch, "facenet", MOMENT)["identity"], 0.7 * plain - 0.3 * log.mean())
+    assert recipe.validate()["loss"] == pytest.approx(float(plain), rel=1e-5)
+    assert float(plain) == pytest.approx(float(F.nll_loss(log, batch["person"])))
+
+
+def test_faces_are_augmented_in_training_and_not_in_validation(data: Path):
+    recipe, plain = (FacenetRecipe(FacenetTraining(**SHORT, augmentation={"flip": flip}), data) for flip in (1.0, 0.0))
+    assert torch.equal(recipe.dataset()[0]["faces"], plain.dataset()[0]["faces"].flip(-1))
+    shown: list[torch.Tensor] = []
+    for each in (recipe, plain):
+        each.logits = lambda faces: shown.append(faces) or torch.zeros(len(faces), PEOPLE)
+        each.validate()
+    assert torch.equal(torch.cat(shown[: len(shown) // 2]), torch.cat(shown[len(shown) // 2 :]))
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_biases_and_norms_do_not_decay(data: Path, optimizer: str):
+    recipe = FacenetRecipe(FacenetTraining(**{**SHORT, "optimizer": optimizer}, weight_decay=0.01), data)
+    groups = recipe.optimizers()["facenet"].param_groups
+    decay = {id(parameter): group["weight_decay"] for group in groups for parameter in group["params"]}
+    norms = [module for module in recipe.component.modules() if "norm" in type(module).__name__.lower()]
+    free = {id(parameter) for norm in norms for parameter in norm.parameters()}
+    named = [*recipe.component.named_parameters(), *recipe.classifier.named_parameters()]
+    free |= {id(parameter) for name, parameter in named if name.endswith("bias")}
+    assert norms and set(decay) == {id(parameter) for _, parameter in named}
+    assert {id for id, value in decay.items() if value == 0} >= free
+    weights = [m for m in recipe.component.modules() if isinstance(m, torch.nn.Linear | torch.nn.Conv2d)]
+    assert weights and all(decay[id(module.weight)] == 0.01 for module in [*weights, recipe.classifier])
+
+
+def test_a_test_split_that_chooses_the_weights_is_said(tmp_path: Path):
+    data = madeup.person_folders(tmp_path, splits=("train", "test"), persons=2, each=2)
+    notes = " ".join(FacenetRecipe(FacenetTraining(**SHORT), data).notes())
+    assert "Validation: 4 faces, split test" in notes
+    assert "The weights are chosen by their loss on the split test: it flatters them." in notes
+    for off in ({"validation": None}, {"validate_every": 0}):
+        assert "chosen by" not in " ".join(FacenetRecipe(FacenetTraining(**SHORT, **off), data).notes())
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"patience": 2, "validate_every": 0}, "patience would do nothing"),
+        ({"patience": 2, "validation": None}, "patience would do nothing"),
+        ({"momentum": 0.5, "optimizer": "adamw"}, "momentum would do nothing"),
+        ({"start": "dir:nowhere"}, "model would do nothing"),
+    ],
+)
+def test_values_that_would_do_nothing_are_refused(data: Path, values: dict, words: str):
+    with pytest.raises(InputError, match=words):
+        FacenetRecipe(FacenetTraining(**{**SHORT, **values}), data)
+
+
+def test_one_face_is_no_batch_where_norms_see_vectors(data: Path):
+    with pytest.raises(InputError, match="batch norms of InceptionResnetV1 need two faces at least"):
+        FacenetRecipe(FacenetTraining(device="cpu", batch_size=1, model={"image_size": 75}), data)
+    FacenetRecipe(FacenetTraining(**{**SHORT, "batch_size": 1}), data)  # this backbone has no batch norm

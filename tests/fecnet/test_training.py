@@ -11,10 +11,10 @@ from safetensors.torch import load_file
 
 import facezoo
 from facezoo import weights
-from facezoo.plugin import InputError, TripletDataset
+from facezoo.plugin import DatasetError, InputError, TripletDataset
 from facezoo.training import run
 from facezoo_facenet.model import FacenetConfig
-from facezoo_fecnet.train import FecnetRecipe, FecnetTraining
+from facezoo_fecnet.train import FecnetRecipe, FecnetTraining, fecnet_on
 from tests import madeup
 from tests.untrained import spec
 
@@ -73,7 +73,10 @@ def test_the_trunk_stays_as_it_was_and_the_rest_does_not(trained: Path, trunk: P
     assert encoder.views["embedding"].dim == 16 and encoder.views["embedding"].role == "expression"
     assert encoder.contract.size == (32, 32) and encoder.config.backbone == "timm:test_convnext"
     card = (trained / "model" / "README.md").read_text()
-    assert "triplets of fec, split train (digest " in card and "because their votes are tied" in card and str(trunk) in card
+    assert "triplets of fec, split train (digest " in card and "because their votes are tied" in card
+    space = facezoo.load(f"dir:{trunk}", device="cpu").views["identity"].space_id
+    assert f"The frozen trunk is that of {trunk} (space {space})." in card
+    assert "chosen by their loss on the split test: it flatters them" in card
 
 
 def test_an_interrupted_run_ends_as_an_unbroken_one(values: dict, tmp_path: Path, monkeypatch):
@@ -117,7 +120,56 @@ def test_the_defaults_are_the_releases():
 def test_a_trunk_is_never_random(data: Path, values: dict):
     with pytest.raises(InputError, match="never one with random weights.*trunk=facenet-vggface2"):
         FecnetRecipe(FecnetTraining(**SHORT), data)
-    with pytest.raises(InputError, match="haar-frontal is a .*FECNet reads a facenet"):
+    with pytest.raises(InputError, match="haar-frontal is a .*; a facenet is needed"):
         FecnetRecipe(FecnetTraining(**{**values, "trunk": "haar-frontal"}), data)
     with pytest.raises(InputError, match="'folder' has no triplets"):
         FecnetRecipe(FecnetTraining(**values, reader="folder"), data)
+
+
+def test_faces_are_shown_as_the_trunk_knows_them(trunk: Path):
+    facenet = facezoo.load(f"dir:{trunk}", device="cpu")
+    crop = facenet.contract.crop.model_copy(update={"scale": 3.5})
+    facenet.contract = facenet.contract.model_copy(update={"crop": crop, "mean": (90.0, 100.0, 110.0)})
+    assert fecnet_on(facenet, {}).contract == facenet.contract
+    larger = fecnet_on(facenet, {"image_size": 48}).contract
+    assert larger == facenet.contract.model_copy(update={"size": (48, 48)})
+
+
+def test_pictures_are_augmented_as_said(data: Path, values: dict):
+    plain, mirrored = (
+        FecnetRecipe(FecnetTraining(**values, validation=None, augmentation={"flip": flip}), data).dataset()[0]
+        for flip in (0.0, 1.0)
+    )
+    assert all(torch.equal(mirrored[place], plain[place].flip(-1)) for place in ("first", "second", "third"))
+
+
+def test_validation_embeds_as_many_faces_at_once_as_a_batch_has(data: Path, values: dict, monkeypatch):
+    recipe = FecnetRecipe(FecnetTraining(**{**values, "batch_size": 7, "validation": "test"}), data)
+    embed, seen = recipe.component.embed, []
+    monkeypatch.setattr(recipe.component, "embed", lambda faces, view: seen.append(len(faces)) or embed(faces, view))
+    recipe.component.eval()
+    recipe.held_out = recipe.held_out[:6]
+    figures = recipe.validate()
+    assert max(seen) == 7 and {"loss", "accuracy"} <= set(figures)
+
+
+@pytest.mark.parametrize("off", [{"validate_every": 0}, {"validation": None}])
+def test_patience_without_a_validation_is_refused(data: Path, values: dict, off: dict):
+    with pytest.raises(InputError, match="patience would do nothing"):
+        FecnetRecipe(FecnetTraining(**values, **off, patience=3), data)
+    recipe = FecnetRecipe(FecnetTraining(**values, **off), data)  # the default is there for runs with a validation
+    assert recipe.validate() == {} and not any("flatters" in note for note in recipe.notes())
+
+
+def test_a_split_of_ties_teaches_nothing(data: Path, values: dict, monkeypatch):
+    reader = type(facezoo.plugin.open_dataset("fec", data))
+    tied = [triplet for triplet in reader(data).triplets("train") if triplet.odd is None]
+    monkeypatch.setattr(reader, "collect_triplets", lambda self, split: tied)
+    with pytest.raises(DatasetError, match=f"All {len(tied)} triplets of the split 'train' .* are tied"):
+        FecnetRecipe(FecnetTraining(**values), data)
+
+
+def test_a_triplet_is_a_batch(data: Path, values: dict, tmp_path: Path):
+    """Its three faces are shown together, so batch norms have something to compare."""
+    config = {**values, "batch_size": 1, "max_steps": 2, "validation": None}
+    assert run("fecnet", data, tmp_path / "run", config=config, quiet=True).is_dir()

@@ -49,7 +49,7 @@ def call(*words: object) -> Any:
 
 
 def test_an_own_head_in_two_commands(emotions: Path, encoder: str, tmp_path: Path):
-    options = ("--encoder", encoder, "--view", "features", "--penalty", "1", "--device", "cpu", "--quiet")
+    options = ("--encoder", encoder, "--view", "features", "--penalty", "1", "--device", "cpu", "-b", "8", "--quiet")
     call("train", "linear-probe", "--data", emotions, "--output", tmp_path / "run", *options)
     picture = next((emotions / "validation" / "anger").iterdir())
     table = tmp_path / "faces.csv"

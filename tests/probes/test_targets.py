@@ -12,7 +12,7 @@ import pytest
 from facezoo.datasets import Reader, Sample
 from facezoo.errors import DatasetError
 from facezoo_probes.figures import as_markdown, figures
-from facezoo_probes.targets import Target, held_out, target_of
+from facezoo_probes.targets import Target, target_of
 
 PICTURE = np.zeros((8, 8, 3), np.uint8)
 
@@ -104,23 +104,6 @@ def test_angles_are_in_degrees_and_other_values_in_what_is_said():
     assert target(angles, "valence").units == ""
     assert target(angles, "yaw", units="radians").units == "radians"
     assert target(angles, "valence", "yaw").units == ""
-
-
-def test_held_out_samples_are_of_every_class_and_follow_from_the_seed():
-    samples = labelled(*"aaaaaaaaaa", *"bbbbb", "c")
-    train, test = held_out(samples, 0.2, seed=1)
-    assert sorted(str(s.label) for s in test) == ["a", "a", "b"]
-    assert {s.name for s in train} | {s.name for s in test} == {s.name for s in samples}
-    names = [s.name for s in test]
-    assert [s.name for s in held_out(samples, 0.2, seed=1)[1]] == names
-    assert [s.name for s in held_out(samples, 0.2, seed=2)[1]] != names
-
-
-def test_a_class_of_one_person_stays_with_those_that_are_fitted_on():
-    samples = [Sample(str(i), PICTURE, label="rare" if i < 2 else "often", person=str(i // 2)) for i in range(40)]
-    for seed in range(8):
-        train, test = held_out(samples, 0.3, seed)
-        assert len(test) == 12 and sum(s.label == "rare" for s in train) == 2
 
 
 def test_figures_stand_beside_what_needs_no_face():

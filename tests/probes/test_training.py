@@ -13,8 +13,9 @@ import torch
 import facezoo
 from facezoo.datasets import open_dataset
 from facezoo.errors import DatasetError, IncompatibleError, InputError
-from facezoo.training import embed_samples
+from facezoo.training import embed_samples, held_out
 from facezoo_probes.settings import LinearProbeTraining
+from facezoo_probes.train import LinearProbeRecipe
 from tests import madeup, untrained
 
 SGD = {"solver": "sgd", "batch_size": 8, "epochs": 40}
@@ -98,8 +99,6 @@ def test_without_another_split_some_samples_are_held_out(fit: Any, emotions: Pat
 
 
 def test_people_are_held_out_as_a_whole(fit: Any, poses: Path):
-    from facezoo_probes.targets import held_out
-
     samples = open_dataset("csv", poses).samples("train")
     train, test = held_out(samples, 0.3, seed=0)
     assert test and not {s.person for s in train} & {s.person for s in test}
@@ -134,9 +133,8 @@ def test_faces_are_looked_for_where_pictures_are_no_crops(fit: Any, emotions: Pa
     """The detector finds a face in every picture that is not black."""
     from facezoo_probes import material
 
-    real = material.load
     detector = untrained.FixedDetector()
-    monkeypatch.setattr(material, "load", lambda name, **more: detector if name == "fixed" else real(name, **more))
+    monkeypatch.setattr(material, "start_from", lambda name, *kind, **more: detector)
     black = emotions / "train" / "anger" / "black.png"
     madeup.write(black, np.zeros((48, 48, 3), np.uint8))
     try:
@@ -146,7 +144,7 @@ def test_faces_are_looked_for_where_pictures_are_no_crops(fit: Any, emotions: Pa
     assert sum(detector.pictures) == 61
     assert "no face was found in them: 1 of 31 pictures" in card and "anger 10" in card
     nobody = untrained.FixedDetector(faces=0)
-    monkeypatch.setattr(material, "load", lambda name, **more: nobody if name == "fixed" else real(name, **more))
+    monkeypatch.setattr(material, "start_from", lambda name, *kind, **more: nobody)
     with pytest.raises(DatasetError, match=r"fixed found no face in any of the 30 pictures of train.*faces=cropped"):
         fit(emotions, faces="detect", detector="fixed")
 
@@ -154,8 +152,7 @@ def test_faces_are_looked_for_where_pictures_are_no_crops(fit: Any, emotions: Pa
 def test_a_class_in_which_no_face_is_found_is_named(fit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     from facezoo_probes import material
 
-    real = material.load
-    monkeypatch.setattr(material, "load", lambda name, **m: untrained.FixedDetector() if name == "fixed" else real(name, **m))
+    monkeypatch.setattr(material, "start_from", lambda name, *kind, **more: untrained.FixedDetector())
     for index in range(4):
         madeup.write(tmp_path / "data" / "seen" / f"{index}.png", untrained.portrait(index))
         madeup.write(tmp_path / "data" / "unseen" / f"{index}.png", np.zeros((48, 48, 3), np.uint8))
@@ -166,11 +163,11 @@ def test_a_class_in_which_no_face_is_found_is_named(fit: Any, tmp_path: Path, mo
 def test_what_is_no_encoder_no_view_and_no_detector_is_said(fit: Any, emotions: Path, encoder: str):
     with pytest.raises(InputError, match="needs an encoder"):
         fit(emotions, encoder="")
-    with pytest.raises(InputError, match="no encoder"):
+    with pytest.raises(InputError, match="haar-frontal is a Haar; an encoder, whose view a probe reads, is needed"):
         fit(emotions, encoder="haar-frontal")
     with pytest.raises(IncompatibleError, match="no view 'expresion'; it has identity, expression, features"):
         fit(emotions, view="expresion")
-    with pytest.raises(InputError, match="no detector"):
+    with pytest.raises(InputError, match="CycleFace; a detector such as haar-frontal is needed"):
         fit(emotions, faces="detect", detector=encoder)
 
 
@@ -202,3 +199,51 @@ def test_the_papers_probe_is_a_set_of_values():
 def test_values_that_contradict_each_other_are_refused(fit: Any, emotions: Path, values: dict[str, Any], message: str):
     with pytest.raises(InputError, match=message):
         fit(emotions, **values)
+
+
+@pytest.mark.parametrize("standardise", [True, False])
+def test_sgd_learns_on_scaled_vectors_or_on_those_of_the_encoder(emotions: Path, encoder: str, loaded: Any, standardise: bool):
+    values = {"encoder": encoder, "view": "features", "device": "cpu", **SGD, "standardise": standardise}
+    recipe = LinearProbeRecipe(LinearProbeTraining(**values), emotions)
+    dataset = recipe.dataset()
+    rows = torch.stack([dataset[i]["embedding"] for i in range(len(dataset))])
+    raw = torch.from_numpy(embed_samples(loaded, open_dataset("folder", emotions).samples("train"), view="features"))
+    if not standardise:
+        torch.testing.assert_close(rows, raw)
+        return
+    assert rows.mean(0).abs().max() < 1e-4 and rows.square().sum(1).mean().item() == pytest.approx(1, rel=0.05)
+    assert raw.square().sum(1).mean().item() != pytest.approx(1, rel=0.5)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"rate": 1.0, "momentum": 0.5}, "rate, momentum would do nothing, since solver=scikit-learn solves"),
+        ({"epochs": 5}, "epochs would do nothing"),
+        ({"patience": 3}, "patience would do nothing"),
+        ({"penalty": 1.0, "folds": 3}, "folds would do nothing"),
+        ({"solver": "sgd", "penalty": 1.0}, "penalty would do nothing"),
+        ({"solver": "sgd", "folds": 3}, "folds would do nothing"),
+        ({"solver": "sgd", "patience": 3, "validate_every": 0}, "patience would do nothing"),
+        ({"target": "yaw", "class_weights": "balanced"}, "class_weights would do nothing"),
+        ({"target": "yaw", "labels": "a,b"}, "labels would do nothing"),
+        ({"faces": "cropped", "detector": "yunet-2023mar"}, "detector would do nothing"),
+        ({"held_out": 0.3, "penalty": 1.0}, "held_out would .* measured on the split validation"),
+    ],
+)
+def test_values_that_would_do_nothing_are_refused(fit: Any, emotions: Path, tmp_path: Path, values: dict[str, Any], words: str):
+    with pytest.raises(InputError, match=words):
+        fit(emotions, tmp_path / "run", **values)
+    assert not (tmp_path / "run").exists()
+
+
+def test_patience_needs_samples_that_are_held_out(fit: Any, emotions: Path):
+    with pytest.raises(InputError, match="patience would .* no sample is held out"):
+        fit(emotions / "train", solver="sgd", held_out=0, patience=2)
+
+
+def test_what_embeds_is_no_idle_value_and_a_folder_needs_no_prefix(fit: Any, emotions: Path, emotion_probe: Path, encoder: str):
+    """Batch size, workers and seed have their use with scikit-learn too."""
+    probe = fit(emotions, batch_size=7, workers=0, seed=0, encoder=encoder.removeprefix("dir:"))
+    ours, theirs = (facezoo.load(f"dir:{folder}", device="cpu") for folder in (probe, emotion_probe))
+    assert ours.requires == theirs.requires and torch.allclose(ours.linear.weight, theirs.linear.weight, atol=1e-3)
