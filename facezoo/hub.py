@@ -110,7 +110,7 @@ def _in_package(source: PackageSource, entry: ModelEntry) -> Path:
 
 
 def _by_hand(source: AuthorSource, entry: ModelEntry) -> WeightsUnavailableError:
-    note = f" {entry.note.strip()}" if entry.note else ""
+    note = f" {entry.note.rstrip('. ')}." if entry.note else ""
     return WeightsUnavailableError(
         f"{entry.id} is not on this machine, and its authors publish it in a place that facezoo does not fetch from."
         f" {source.note.rstrip('.')}. Download it from {source.url} (licence of the weights: {entry.license.weights};"

@@ -142,7 +142,10 @@ def _content(path: Path) -> bytes:
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
     if is_video(path):
-        raise InputError(f"{path} is a video by its name; pipelines take it as pipe.video({path.name!r}).")
+        raise InputError(
+            f"{path} is a video by its name, and here a picture is wanted. Tasks that look at single pictures look at every "
+            "frame of a video: `facezoo run TASK VIDEO`, or pipe.video(path)."
+        )
     return content
 
 

@@ -125,17 +125,17 @@ def test_any_encoder_with_a_view_about_expressions_fits(encoder, tmp_path) -> No
 
 
 def test_a_slot_without_a_default_says_what_there_is_and_what_can_be_trained(monkeypatch, encoder) -> None:
-    from facezoo import loader
+    from facezoo import catalogue, loader
     from facezoo.catalogue import ModelRow
 
     row = ModelRow(
         "colour-moods-one", "colour-moods", ("classifier",), ("emotion-recognition",), "p", "MIT", False, "import", "s"
     )
-    monkeypatch.setattr(loader, "list_models", lambda **_: [row])
+    monkeypatch.setattr(catalogue, "list_models", lambda **_: [row])
     monkeypatch.setattr(loader, "load_registry", lambda: SimpleNamespace(pipelines=()))
     with pytest.raises(facezoo.UnknownNameError, match=r"--classifier ID.*colour-moods-one \(import\)") as caught:
         facezoo.pipeline("emotion-recognition", detector=FixedDetector())
     assert "facezoo info colour-moods-one" in str(caught.value)
-    monkeypatch.setattr(loader, "list_models", lambda **_: [])
+    monkeypatch.setattr(catalogue, "list_models", lambda **_: [])
     with pytest.raises(facezoo.UnknownNameError, match="classifier"):
         facezoo.pipeline("emotion-recognition", detector=FixedDetector())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 from types import SimpleNamespace
@@ -224,6 +225,21 @@ def test_verification_claims_no_threshold_it_does_not_have(encoder):
         pipe(portrait())
     with pytest.raises(facezoo.InputError, match="No face"):
         pipe(portrait(), np.zeros((60, 60, 3), np.uint8))
+
+
+def test_verification_refuses_a_view_that_was_not_made_for_it(encoder, monkeypatch):
+    table = {name: dataclasses.replace(view, comparable=name != "identity") for name, view in encoder.view_table().items()}
+    monkeypatch.setattr(encoder, "view_table", lambda: table)
+    with pytest.raises(facezoo.IncompatibleError, match="not made to tell people apart.*facenet-vggface2"):
+        facezoo.pipeline("face-verification", detector=FixedDetector(), encoder=encoder)
+    assert facezoo.pipeline("identity-embedding", detector=FixedDetector(), encoder=encoder)(portrait()).faces
+
+
+def test_a_component_in_the_wrong_slot_is_told_where_it_fits(encoder):
+    with pytest.raises(facezoo.IncompatibleError, match=r"pipeline\('expression-embedding', encoder=.*--encoder"):
+        facezoo.pipeline("emotion-recognition", detector=FixedDetector(), classifier=encoder)
+    with pytest.raises(facezoo.IncompatibleError, match=r"used for face-detection: pipeline\('face-detection', detector="):
+        facezoo.pipeline("identity-embedding", encoder=FixedDetector())
 
 
 def test_a_measured_threshold_comes_with_its_false_accept_rate(encoder, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from facezoo import registry as registries
-from facezoo.errors import RegistryError, UnknownNameError
+from facezoo.errors import RegistryError, UnknownNameError, WeightsUnavailableError
 from facezoo.plugins import discover
 from facezoo.registry import Registry, RegistryFile, load_registry, merge, read_registry, registry_path
 from facezoo.sources import AuthorSource, DirReference, HubReference, MissingCommitError, parse_name
@@ -197,6 +198,22 @@ def test_every_metric_says_who_measured_it_and_papers_numbers_have_no_package_so
         measured = {metric.measured_by for metric in entry.metrics}
         if any(source.kind == "package" for source in entry.sources):
             assert "paper" not in measured, f"{entry.id} is not the network that the paper measured"
+
+
+def test_missing_weights_are_told_in_whole_sentences(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    from facezoo import hub
+
+    monkeypatch.setenv("FACEZOO_HOME", str(tmp_path))
+    for entry in load_registry().models:
+        if entry.note and not entry.sources or any(isinstance(source, AuthorSource) for source in entry.sources):
+            with pytest.raises(WeightsUnavailableError) as error:
+                hub.locate(entry)
+            assert not re.search(r"\w (Then run|`facezoo info)|\.\. ", str(error.value)), entry.id
+
+
+def test_the_releases_numbers_are_not_called_the_papers():
+    for name in ("facenet-vggface2", "facenet-casia-webface", "fecnet-fec"):
+        assert {metric.measured_by for metric in load_registry().model(name).metrics} == {"release"}
 
 
 def test_bibtex_has_the_fields_that_are_known():

@@ -105,6 +105,33 @@ def test_a_damaged_directory_is_refused(directory, damage, words):
         facezoo.load(f"dir:{directory}", device="cpu")
 
 
+def test_a_folder_that_is_not_there_and_one_too_high_are_told_apart(directory, tmp_path):
+    with pytest.raises(facezoo.WeightsError, match="nowhere does not exist"):
+        facezoo.load(f"dir:{tmp_path / 'nowhere'}")
+    with pytest.raises(facezoo.WeightsError, match="is a file"):
+        facezoo.load(f"dir:{directory / 'config.json'}")
+    run = tmp_path / "run"
+    run.mkdir()
+    directory.rename(run / "model")
+    with pytest.raises(facezoo.WeightsError, match="model has one: name that folder"):
+        facezoo.load(f"dir:{run}")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(range(256)) * 4, "does not begin like a file of torch.save"),
+        (b"", "it is empty"),
+        (b"PK\x03\x04" + bytes(300), "its end is missing; get the file again"),
+    ],
+)
+def test_a_file_that_is_no_checkpoint_is_not_accused_of_code(tmp_path, content, words):
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(facezoo.WeightsError, match=words) as caught:
+        weights.read_checkpoint(tmp_path / "file", "a checkpoint")
+    assert "run code" not in str(caught.value)
+
+
 def test_missing_tensors_are_listed(directory):
     tensors = load_file(directory / "model.safetensors")
     del tensors["flow_decoder.to_flow.2.weight"]

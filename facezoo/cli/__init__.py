@@ -4,7 +4,8 @@
     options.py    the options that commands share, in groups
     commands.py   from a function with such groups to a command
     screen.py     tables, notes and JSON on a terminal and in a pipe
-    listing.py    list, info, pipelines, plugins
+    listing.py    list, info, pipelines, plugins; folders.py tells what a component directory holds
+    steps.py      commands that take a model, as a next step
     doctor.py     doctor
     storage.py    download, cache, import, convert, verify, push
     tasks.py      run, detect, embed, compare, frontalize, transfer

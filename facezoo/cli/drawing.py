@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -19,7 +20,7 @@ def font(size: float) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
 
 
 def mark(image: np.ndarray, faces: Sequence[Face]) -> np.ndarray:
-    """A copy of a picture, (H, W, 3) uint8 RGB, with box, landmarks, number and score (or emotion) of each face on it."""
+    """A copy of a picture, (H, W, 3) uint8 RGB, with box, landmarks, number and what was found of each face on it."""
     picture = Image.fromarray(image)
     draw = ImageDraw.Draw(picture)
     unit = max(1.0, min(picture.size) / 320)  # lines and letters grow with the picture
@@ -31,20 +32,31 @@ def mark(image: np.ndarray, faces: Sequence[Face]) -> np.ndarray:
         for x, y in face.landmarks if face.landmarks is not None else ():
             radius = 1.6 * unit
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=BOX)
-        label = f" {index}: {_found(face)} " if _found(face) else f" {index} "
-        letters = font(11 * unit)
-        left, top, right, bottom = draw.textbbox((x0, y0), label, font=letters, anchor="lb")
-        below = max(0.0, -top)  # a label that would leave the picture moves into the box
-        draw.rectangle((left, top + below, right, bottom + below), fill=BOX)
-        draw.text((x0, y0 + below), label, fill=INK, font=letters, anchor="lb")
+        said = _found(face)
+        label = "\n".join([f" {index}: {said[0]} " if said else f" {index} ", *(f" {line} " for line in said[1:])])
+        _label(draw, label, (x0, y0), font(11 * unit), picture.width)
     return np.asarray(picture)
 
 
-def _found(face: Face) -> str:
-    """What is said of a face beside its box."""
-    if face.emotions:
-        return f"{face.emotions.label} {face.emotions.probabilities[face.emotions.label]:.2f}"
-    return f"{face.score:.2f}" if face.score is not None else ""
+def _label(draw: ImageDraw.ImageDraw, text: str, place: tuple[float, float], letters: Any, width: int) -> None:
+    """Lines above a box's upper left corner; what would leave the picture at the top or at the right is moved into it."""
+    left, top, right, bottom = draw.multiline_textbbox((0, 0), text, font=letters, anchor="la")
+    x = max(0.0, min(place[0], width - right))
+    y = max(0.0, place[1] - bottom)
+    draw.rectangle((x + left, y + min(top, 0), x + right, y + bottom), fill=BOX)
+    draw.multiline_text((x, y), text, fill=INK, font=letters, anchor="la")
+
+
+def _found(face: Face) -> list[str]:
+    """What is said of a face beside its box, line by line: what was computed, else the detector's score."""
+    said = [f"{scores.label} {scores.probabilities[scores.label]:.2f}" for scores in (face.emotions,) if scores]
+    if face.pose:
+        said += [f"yaw {face.pose.yaw:+.0f}°", f"pitch {face.pose.pitch:+.0f}°", f"roll {face.pose.roll:+.0f}°"]
+    said += [f"{name}: {scores.label} {scores.probabilities[scores.label]:.2f}" for name, scores in face.scores.items()]
+    said += [f"{name} {value.value:.3g} {value.units}".rstrip() for name, value in face.values.items()]
+    if said or face.score is None:
+        return said
+    return [f"{face.score:.2f}"]
 
 
 def around(image: np.ndarray, box: np.ndarray | None, scale: float = 1.5) -> np.ndarray:

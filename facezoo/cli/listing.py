@@ -11,10 +11,11 @@ from typing import Annotated, Any
 import typer
 
 from facezoo import catalogue
-from facezoo.cli import screen
+from facezoo.cli import screen, steps
 from facezoo.cli.options import Shared
 from facezoo.errors import UnknownNameError
-from facezoo.plugins import Plugin, key_of
+from facezoo.plugins import Plugin, discover, key_of
+from facezoo.sources import parse_name
 from facezoo.specs import CommandSpec, ComponentSpec, DatasetSpec, PipelineSpec, ProtocolSpec, RecipeSpec
 
 WORDS = {ComponentSpec: "component", PipelineSpec: "pipeline", RecipeSpec: "recipe", DatasetSpec: "data set",
@@ -60,23 +61,34 @@ def list_(
 
 
 def info(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A model of `facezoo list` or a task of `facezoo pipelines`.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A model of `facezoo list`, a task of `facezoo pipelines`, or dir:PATH.")
+    ],
     shared: Shared,
     bibtex: Annotated[bool, typer.Option("--bibtex", help="Print only the BibTeX entry.")] = False,
 ) -> None:
     """All that is known of a model or a task.
 
-    Where weights come from and under which licences, the paper, published and measured numbers, the next step.
+    Where weights come from and under which licences, the paper, published and measured numbers, the next step. Of a
+    folder (dir:PATH) what it holds: architecture, contract, views and their spaces, hash, the card's beginning.
 
     \b
     Examples:
       facezoo info cycle-face-nano
+      facezoo info dir:run/model
       facezoo info frontalization
       facezoo info cycle-face-vox12 --bibtex
     """
     tasks = {row.name: row for row in catalogue.list_pipelines()}
     if name in tasks:
         _tell_task(tasks[name], shared)
+        return
+    if parse_name(name) is not None:
+        if bibtex:
+            raise UnknownNameError(f"{name} is a folder, and no registry names a paper for it.")
+        from facezoo.cli.folders import tell_folder
+
+        tell_folder(name, shared)
         return
     try:
         known = catalogue.info(name)
@@ -99,18 +111,15 @@ def _tell_task(row: catalogue.PipelineRow, shared: Shared) -> None:
         screen.dump(dataclasses.asdict(row))
         return
     slots = [f"--{slot} {row.defaults.get(slot, 'ID (no default)')}   needs {need}" for slot, need in row.slots.items()]
-    inputs = {
-        "face-verification": "ONE.jpg TWO.jpg",
-        "odd-one-out": "ONE.jpg TWO.jpg THREE.jpg",
-        "expression-retrieval": "QUERY.jpg FOLDER",
-        "expression-transfer": "SOURCE.jpg DRIVER.mp4 -o OUT.mp4",
-    }
+    missing = steps.missing_models(row)
+    spec = discover().get(PipelineSpec, row.name)
     screen.facts({
         "task": row.name,
         "what it does": row.summary,
         "plugin": row.plugin,
         "models": "\n".join(slots),
-        "run it": f"facezoo run {row.name} {inputs.get(row.name, 'PICTURE.jpg')}",
+        "run it": steps.running(row, **dict.fromkeys(missing, "dir:RUN/model")),
+        "first": "\n".join(catalogue.ways_to(spec, slot) for slot in missing),
     })  # fmt: skip
 
 
@@ -157,17 +166,19 @@ def _source(source: Mapping[str, Any]) -> str:
 
 def _next_step(known: Mapping[str, Any]) -> str:
     """The command that comes next for a model, by where its weights are."""
-    task = known["tasks"][0]
-    slot = next((row.slots for row in catalogue.list_pipelines() if row.name == task), {})
-    option = "--detector" if set(slot) == {"detector"} else "--model"
-    steps = {
-        "here": f"facezoo run {task} PICTURE.jpg {option} {known['id']}"
-        if slot
-        else f"facezoo.load({known['id']!r}) in Python",
-        "download": f"facezoo download {known['id']} (or just use it)",
-        "import": f"fetch the file named above, then: facezoo import {known['id']} FILE",
-    }
-    return steps.get(known["availability"], "none: there is no file to get")
+    if known["availability"] == "download":
+        return f"facezoo download {known['id']} (or just use it)"
+    if known["availability"] == "import":
+        return f"fetch the file named above, then: facezoo import {known['id']} FILE"
+    if known["availability"] != "here":
+        recipes = " or ".join(catalogue.training(name) for name in catalogue.recipes_for(known["arch"]))
+        more = " (--values shows what else it takes)"
+        return f"there is no file to get; train one: {recipes}{more}" if recipes else "none: there is no file to get"
+    tasks = [row for row in catalogue.list_pipelines() if row.name in known["tasks"]]
+    for row in sorted(tasks, key=lambda row: known["tasks"].index(row.name)):
+        if (slot := steps.slot_for(row, known["kinds"])) is not None:
+            return steps.running(row, **{slot: known["id"]})
+    return f"facezoo.load({known['id']!r}) in Python"
 
 
 def pipelines(shared: Shared) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from facezoo.cli.options import Shared
 
 NONE = "–"
+NARROWEST = 8  # columns that a cell which goes on below keeps on a terminal without room
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, wrap: Sequence[str] = ()) -> None:
@@ -37,27 +38,32 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, wrap: Sequen
     for index, (column, width) in enumerate(zip(columns, widths, strict=True)):
         folds = column in wrap
         style = "" if index else "bold"
-        grid.add_column(column, overflow="fold" if folds else "ellipsis", no_wrap=not folds, width=width, style=style)
+        kept = width if folds or index < len(columns) - 1 else None  # a name is never cut; a last column may be
+        grid.add_column(
+            column, overflow="fold" if folds else "ellipsis", no_wrap=not folds, width=width, min_width=kept, style=style
+        )
     for row in cells:
         grid.add_row(*(Text(cell) for cell in row))
     console.print(grid)
 
 
 def _widths(columns: Sequence[str], cells: Sequence[Sequence[str]], wrap: Sequence[str], room: int) -> list[int]:
-    """Widths of columns: what their cells need; the flexible ones (``wrap``, else the last) share what is left."""
+    """Widths of columns: what their cells need; the flexible ones (``wrap``, else the last) share what is left.
+
+    Of these the narrow ones get what they need first, so that only the widest give way.
+    """
     lines = [list(columns), *cells]
-    needed = [max(len(part) for line in lines for part in line[i].splitlines() or [""]) for i in range(len(columns))]
+    widths = [max(len(part) for line in lines for part in line[i].splitlines() or [""]) for i in range(len(columns))]
     flexible = [i for i, column in enumerate(columns) if column in wrap] or [len(columns) - 1]
-    left = room - sum(width for i, width in enumerate(needed) if i not in flexible)
-    wanted = sum(needed[i] for i in flexible)
-    if wanted > left:
-        for i in flexible:
-            needed[i] = max(10, left * needed[i] // wanted)
-    return needed
+    left = room - sum(width for i, width in enumerate(widths) if i not in flexible)
+    for rank, i in enumerate(sorted(flexible, key=lambda i: widths[i])):
+        widths[i] = min(widths[i], max(NARROWEST, left // (len(flexible) - rank)))
+        left -= widths[i]
+    return widths
 
 
 def _plain(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    lines = [list(columns), *rows]
+    lines = [list(columns), *([cell.replace("\n", "; ") for cell in row] for row in rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
     for line in lines:
         say("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

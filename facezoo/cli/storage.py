@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from facezoo import catalogue, hub, store
-from facezoo.cli import screen
+from facezoo.cli import screen, steps
 from facezoo.cli.commands import Command, flat
 from facezoo.cli.options import Shared, values
 from facezoo.errors import InputError, WeightsError
@@ -164,7 +164,8 @@ def convert(
     screen.say(f"Converted: {directory}")
     for line in report:
         screen.note(f"- {line}", shared)
-    screen.note(f"Next: facezoo verify dir:{directory}, or any command with --model dir:{directory}", shared)
+    if not shared.quiet:
+        screen.note(f"Next: facezoo verify dir:{directory}, or {steps.next_command(f'dir:{directory}')}", shared)
 
 
 def verify(

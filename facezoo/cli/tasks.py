@@ -10,7 +10,7 @@ import typer
 
 from facezoo.cli.delivering import Rows, deliver, target_of
 from facezoo.cli.options import Compute, DetectorSlot, EncoderSlots, ManipulatorSlots, Picking, Shared, Slots, values
-from facezoo.cli.telling import tell
+from facezoo.cli.telling import check_target, tell
 from facezoo.cli.walking import check_inputs, number_of_inputs, takes, walk
 from facezoo.errors import InputError
 from facezoo.plugins import discover
@@ -202,6 +202,7 @@ def perform(
         return
     if len(inputs) != count:
         raise InputError(f"{name} takes {count} inputs, not {len(inputs)}; see `facezoo info {name}`.")
+    check_target(pipe, inputs, target)
     if target is not None and target.kind == "video" and takes(pipe, "output"):
         options = {**options, "output": target.path}
     tell(pipe(*inputs, **options), target, shared)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facezoo.cli import screen
 from facezoo.cli.delivering import Target, box_of, many, short
 from facezoo.cli.options import Shared
+from facezoo.cli.walking import takes
 from facezoo.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,6 +48,32 @@ def tell(result: Any, target: Target | None, shared: Shared) -> None:
         screen.note(_searched(result, target), shared)
 
 
+def check_target(pipe: Any, inputs: Sequence[Path], target: Target | None) -> None:
+    """Raises InputError, before the work, for an output that this pipeline's result is not written to."""
+    from facezoo.images import is_video
+    from facezoo.retrieval import ExpressionRetrieval
+    from facezoo.tasks import FaceVerification, OddOneOut
+
+    if target is None:
+        return
+    if isinstance(pipe, ExpressionRetrieval):
+        check_matches_target(target)
+    elif takes(pipe, "output"):
+        made, example = ("video", "out.mp4") if any(map(is_video, inputs)) else ("picture", "out.png")
+        if target.kind != made:
+            raise InputError(f"{pipe.spec.name} makes a {made} of these inputs: -o {example}, not {target.path}.")
+    elif target.kind == "table":
+        _check_json(target.path)
+    elif isinstance(pipe, FaceVerification) or (isinstance(pipe, OddOneOut) and target.kind != "picture"):
+        more = ", or as a picture (.png, .jpg) of the three faces" if isinstance(pipe, OddOneOut) else ""
+        raise InputError(f"The result of {pipe.spec.name} is written as .json{more}; not to {target.path}.")
+
+
+def _check_json(path: Path) -> None:
+    if path.suffix.lower() != ".json":
+        raise InputError(f"One result for several pictures is written as .json, not {path.suffix}.")
+
+
 def _write(result: Any, target: Target) -> None:
     """Pictures of a pipeline that makes pictures are written already."""
     from facezoo.results import Matches, Triplet
@@ -60,8 +87,6 @@ def _write(result: Any, target: Target) -> None:
 
 
 def _write_json(result: Any, path: Path) -> None:
-    if path.suffix.lower() != ".json":
-        raise InputError(f"One result for several pictures is written as .json, not {path.suffix}.")
     part = path.with_name(f".{path.name}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
     part.write_text(result.to_json(indent=2) + "\n", encoding="utf-8")

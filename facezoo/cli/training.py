@@ -8,42 +8,52 @@ from typing import Annotated, Any
 
 import typer
 
-from facezoo.cli import screen, values
+from facezoo.cli import screen, steps, values
 from facezoo.cli.options import COMPUTE, Shared
-from facezoo.errors import InputError
+from facezoo.errors import FacezooError, InputError
 from facezoo.plugins import discover
 from facezoo.specs import RecipeSpec, resolve
 
 OWN = ("--data", "--output", "--resume", "--config", "--set", "--values", "--device", "--batch-size")
 
 
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="RECIPE [--VALUE ...]", help="How to train, and any of the recipe's values as an option."),
+]
+Data = Annotated[Path | None, typer.Option(metavar="PATH", help="Folder or file of the training data.")]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder for checkpoints, curves and the model.")
+]
+Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="YAML file of the recipe's values.")]
+Setting = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One of the recipe's values; may be repeated.")
+]
+Show = Annotated[
+    bool, typer.Option("--values", help="Show the recipe's values, their defaults and meanings, and do not train.")
+]
+Device = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.", show_default="the recipe's", rich_help_panel=COMPUTE),
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        "--batch-size", "-b", metavar="N", help="Examples per step.", show_default="the recipe's", rich_help_panel=COMPUTE
+    ),
+]
+
+
 def train(
-    words: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="RECIPE [--VALUE ...]", help="How to train, and any of the recipe's values as an option."),
-    ] = None,
-    data: Annotated[Path | None, typer.Option(metavar="PATH", help="Folder or file of the training data.")] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder for checkpoints, curves and the model.")
-    ] = None,
+    words: Words = None,
+    data: Data = None,
+    output: Output = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the output folder.")] = False,
-    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="YAML file of the recipe's values.")] = None,
-    setting: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One of the recipe's values; may be repeated.")
-    ] = None,
-    show: Annotated[
-        bool, typer.Option("--values", help="Show the recipe's values, their defaults and meanings, and do not train.")
-    ] = False,
-    device: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.", show_default="the recipe's", rich_help_panel=COMPUTE),
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(
-            "--batch-size", "-b", metavar="N", help="Examples per step.", show_default="the recipe's", rich_help_panel=COMPUTE
-        ),
-    ] = None,
+    config: Config = None,
+    setting: Setting = None,
+    show: Show = False,
+    device: Device = None,
+    batch_size: BatchSize = None,
     *,
     shared: Shared,
 ) -> None:
@@ -88,17 +98,23 @@ train.open_ended = True  # type: ignore[attr-defined]  # options that only the r
 
 def _train(spec: RecipeSpec, data: Path, output: Path, shared: Shared, **options: Any) -> None:
     from facezoo.training import run
+    from facezoo.training.checkpoints import found
 
+    if options["resume"] and not (output / "config.yaml").is_file():
+        screen.note(f"There is no run in {output} to go on with, so it begins here.", shared)
+    before = found(output / "checkpoints")
     try:
         model = run(spec, data, output, quiet=shared.quiet, **options)
-    except KeyboardInterrupt:
-        screen.note(f"\nA checkpoint is in {output}; go on with the same command and --resume.", shared)
+    except (KeyboardInterrupt, FacezooError):
+        if found(output / "checkpoints") != before:
+            screen.note(f"\nA checkpoint is in {output}; go on with the same command and --resume.", shared)
         raise
     if shared.json:
         screen.dump({"model": str(model)})
     else:
         screen.say(f"Trained: {model}")
-        screen.note(f"Next: any command with --model dir:{model}, or facezoo push {model} ORG/NAME", shared)
+        if not shared.quiet:
+            screen.note(f"Next: {steps.next_command(f'dir:{model}')}, or facezoo push {model} ORG/NAME", shared)
 
 
 def _list(shared: Shared) -> None:

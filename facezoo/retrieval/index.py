@@ -119,7 +119,8 @@ class ExpressionIndex:
     Attributes:
         path: its file.
         stamp: how it was made.
-        root: the folder that sources are told in; as the caller named it, else as the stamp does.
+        root: the folder that sources are told in: as the caller named it; of an index that was only opened relative to
+            the working directory, where it lies inside.
         changes: what the update did that gave this object; None if it was only opened.
     """
 
@@ -152,7 +153,7 @@ class ExpressionIndex:
             )
         if stamp.role != "expression":
             raise IncompatibleError(f"{target} holds vectors about {stamp.role}; facezoo ranks expressions only.")
-        return cls(target, stamp, Path(stamp.folder))
+        return cls(target, stamp, _shown(Path(stamp.folder)))
 
     def files(self) -> dict[str, FileState]:
         """{source: state} of every picture that was looked at."""
@@ -241,6 +242,12 @@ class IndexWriter(TableWriter):
         rows, self._waiting = self._waiting, []
         if rows:
             self._writer.write_table(self._arrow.Table.from_pylist(rows, schema=self._schema))
+
+
+def _shown(folder: Path) -> Path:
+    """An absolute folder as somebody in the working directory would name it."""
+    here = Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder
 
 
 def states_in(folder: Path) -> dict[str, FileState]:

@@ -71,7 +71,7 @@ class ExpressionRetrieval(DetectingPipeline):
             ``Matches``, most similar first; equal ones by path.
 
         Raises:
-            InputError: a query that cannot be read or has no face; a gallery that is none of these.
+            InputError: a query that cannot be read or has no face; a gallery that is none of these, or has no face.
             IncompatibleError: an index of another space, or made with other options.
         """
         chosen = make_options({"on_error": "record", **options})
@@ -94,6 +94,8 @@ class ExpressionRetrieval(DetectingPipeline):
             blocks = self._blocks([gallery] if is_single(gallery) else gather(gallery), chosen, tally)
         for vectors, places in blocks:
             ranking.add(vectors, places)
+        if not tally.faces:
+            raise InputError(_without_faces(gallery, tally))
         searched = Searched(
             tally.pictures, tally.faces, tally.without_face, tuple(tally.errors), tally.pictures if found is None else computed
         )
@@ -195,6 +197,16 @@ class _Ranking:
             Match(rank, place.source, place.face, place.box, place.score, -negative, distance)
             for rank, (negative, _, _, distance, place) in enumerate(self._best, 1)
         )
+
+
+def _without_faces(gallery: Any, tally: Tally) -> str:
+    """Why there is nothing to rank: what was looked through, and what was expected."""
+    where = str(gallery) if isinstance(gallery, str | Path) else "the gallery"
+    if isinstance(gallery, str | Path) and Path(gallery).is_file() and not where.endswith(".parquet") and tally.errors:
+        return f"{tally.errors[0]} The gallery is a folder of pictures, or an index of one (.parquet)."
+    text = f"No face was found in {where}: {tally.pictures} picture{'' if tally.pictures == 1 else 's'} looked at"
+    text += f", {len(tally.errors)} of which could not be read ({tally.errors[0]})" if tally.errors else ""
+    return f"{text}. Try another detector, a lower min_score, or cropped for pictures that are faces already."
 
 
 def _index_in(gallery: Any) -> ExpressionIndex | None:

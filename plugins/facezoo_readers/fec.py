@@ -161,7 +161,7 @@ def parse(line: str, faces: dict[Face, Face]) -> Row:
     while fields and not fields[-1].strip():  # some lines are padded to the longest
         fields.pop()
     if len(fields) < KIND + 3 or (len(fields) - KIND - 1) % 2:
-        raise ValueError(f"{len(fields)} columns; expected 16 and pairs of annotator and answer")
+        raise ValueError(f"{len(fields)} column{'s' * (len(fields) != 1)}; expected 16 and pairs of annotator and answer")
     kind = KINDS.get(fields[KIND].strip())
     if kind is None:
         raise ValueError(f"a triplet type {fields[KIND][:30]!r}")

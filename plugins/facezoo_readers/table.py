@@ -90,7 +90,8 @@ any other column of numbers        a value by that name: yaw, pitch, roll in deg
 
     def _row(self, number: int, fields: Sequence[str]) -> dict[str, str]:
         if len(fields) != len(self._columns):
-            raise DatasetError(f"{self._path}, line {number}: {len(fields)} columns; the header has {len(self._columns)}.")
+            count = f"{len(fields)} column{'s' * (len(fields) != 1)}"
+            raise DatasetError(f"{self._path}, line {number}: {count}; the header has {len(self._columns)}.")
         return dict(zip(self._columns, fields, strict=True))
 
     def _numeric(self) -> list[str]:

@@ -179,6 +179,45 @@ def test_run_takes_three_pictures_for_a_triplet(cli, photos: Path, models: dict[
     assert few.exit_code == 1 and "3 inputs" in few.stderr
 
 
+def test_outputs_that_are_not_written_are_refused_before_the_work(cli, photos: Path, models: dict[str, str], tmp_path: Path):
+    pictures = [photos / f"{name}.png" for name in ("none", "sad", "happy")]
+    (photos / "none.png").write_text("no picture: the work would end in an error about it")
+    for task, number, output in (
+        ("odd-one-out", 3, "three.csv"),
+        ("odd-one-out", 3, "folder"),
+        ("face-verification", 2, "two.png"),
+        ("face-verification", 2, "two.csv"),
+    ):
+        options = ["--model", models["encoder"], "-o", tmp_path / output]
+        result = cli("run", task, *pictures[:number], "--cropped", *options)
+        assert result.exit_code == 1 and "written as .json" in result.stderr, output
+    for output in ("made.csv", "made.mp4", "folder"):
+        made = cli("run", "expression-transfer", *pictures[:2], "-o", tmp_path / output)
+        assert made.exit_code == 1 and "makes a picture of these inputs: -o out.png" in made.stderr
+    (tmp_path / "clip.mp4").write_bytes(b"whatever")
+    made = cli("transfer", pictures[1], tmp_path / "clip.mp4", "-o", tmp_path / "made.png")
+    assert made.exit_code == 1 and "makes a video of these inputs: -o out.mp4" in made.stderr
+
+
+def test_a_search_without_any_face_is_an_error(cli, photos: Path, models: dict[str, str], portrait: Path, tmp_path: Path):
+    video = tmp_path / "clip.mp4"
+    video.write_bytes(b"whatever")
+    options = ["--model", models["encoder"]]
+    told = cli("similar", portrait, video, *options)
+    assert told.exit_code == 1 and "is a video" in told.stderr and "a folder of pictures" in told.stderr
+    (photos / "text.png").write_text("no picture")
+    told = cli("similar", portrait, photos, *options)
+    assert told.exit_code == 1 and "No face was found in" in told.stderr
+    assert "4 pictures looked at, 1 of which could not be read" in told.stderr and "text.png" in told.stderr
+
+
+def test_an_index_tells_its_files_as_the_folder_would(ask, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pyarrow", reason="the extra `table` is not installed")
+    monkeypatch.chdir(photos.parent)
+    first = ask("--index", "photos.parquet", gallery=Path("photos"))
+    assert first.exit_code == 0 and ask(gallery=Path("photos.parquet")).stdout == first.stdout
+
+
 def test_run_takes_a_query_and_a_folder_for_a_search(cli, photos: Path, models: dict[str, str]) -> None:
     options = ["--cropped", "--model", models["encoder"], "--set", "top=1"]
     result = cli("run", "expression-retrieval", photos / "sad.png", photos, *options)

@@ -117,12 +117,3 @@ def test_train_says_what_is_missing(cli, tmp_path: Path) -> None:
     missing = cli("train", "cycle-face-expression", "--data", tmp_path / "none", "-o", tmp_path / "run")
     assert missing.exit_code == 1 and "no folder" in missing.stderr
     assert "cycle-face-expression" in cli("train", "cycle-face-expresion").stderr
-
-
-def test_an_interrupted_training_says_how_to_go_on(cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(*_: Any, **__: Any) -> Path:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("facezoo.training.run", run)
-    result = cli("train", "cycle-face-expression", "--data", tmp_path, "-o", tmp_path / "run")
-    assert result.exit_code == 130 and "--resume" in result.stderr

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from facezoo.cli.values import WrongUsage, meanings, rows, settings_of
+from facezoo.errors import InputError
 from facezoo.plugins import Plugin, Plugins
 from facezoo.specs import RecipeSpec, resolve
 from facezoo.training import TrainingConfig, read_config
@@ -27,6 +28,8 @@ class Inner(BaseModel):
         strength: how much, in a line
             that goes on.
     """
+
+    model_config = ConfigDict(extra="forbid")
 
     strength: float = 1.0
     silent: bool = False
@@ -170,6 +173,42 @@ def test_wrong_values_exit_with_2_before_anything_is_trained(
     assert cli("train", "--encoder", "x", "made-up").exit_code == 2
     missing = cli("train", "made-up", "--encoder", "x", "--data", tmp_path / "none.csv", "-o", tmp_path / "run")
     assert missing.exit_code == 1 and "none.csv" in missing.stderr and not started
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("encodr=x", "no value encodr; close to it is encoder"),
+        ("inner.strenght=1", "no value inner.strenght; close to it is inner.strength"),
+        ("inner.zzz=1", "no value inner.zzz; in inner there are silent, strength."),
+        ("zzz=1", "no value zzz; there are batch_size, "),
+    ],
+)
+def test_unknown_names_of_set_are_told_with_close_ones(setting: str, told: str) -> None:
+    with pytest.raises(InputError) as error:
+        read_config(Values, {"encoder": "x"}, [setting])
+    assert told in str(error.value) and "Extra inputs" not in str(error.value)
+
+
+@pytest.mark.parametrize(("error", "code"), [(InputError("0005.jpg is damaged."), 1), (KeyboardInterrupt(), 130)])
+def test_a_run_that_breaks_off_tells_of_its_checkpoint_if_it_wrote_one(
+    cli: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int
+) -> None:
+    step = tmp_path / "run" / "checkpoints" / "step-00000007"
+
+    def broken(*_: Any, **options: Any) -> None:
+        if not options["resume"]:
+            step.mkdir(parents=True)
+            for name in ("state.json", "tensors.safetensors"):
+                (step / name).touch()
+        raise error
+
+    monkeypatch.setattr("facezoo.training.run", broken)
+    words = ("train", "cycle-face-expression", "--data", str(tmp_path), "--output", str(tmp_path / "run"))
+    first, second = cli(*words), cli(*words, "--resume")
+    assert first.exit_code == second.exit_code == code
+    assert "A checkpoint is in" in first.stderr and "--resume" in first.stderr and str(error) in first.stderr
+    assert "A checkpoint is in" not in second.stderr
 
 
 def test_values_are_listed_with_their_meanings(cli: Callable[..., Any], started: dict[str, Any]) -> None:

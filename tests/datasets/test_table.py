@@ -107,7 +107,7 @@ def test_missing_pictures_are_counted_and_an_error_when_all_are(table):
         (("file,label",), "has a header and no rows"),
         (("file,split", "a.jpg,train"), "says nothing of its pictures; expected a column label, person"),
         (("file,label,label", "a.jpg,x,y"), "the column label twice"),
-        (("file,label", "a.jpg,x", "b.jpg"), "line 3: 1 columns; the header has 2"),
+        (("file,label", "a.jpg,x", "b.jpg"), "line 3: 1 column; the header has 2"),
         (("file,label", "a.jpg,x,y"), "line 2: 3 columns; the header has 2"),
         (("file,label,x0,y0", "a.jpg,x,1,2"), "has no column x1, y1; expected all of x0, y0, x1, y1 or none"),
         (("file,label,nose_tip_x", "a.jpg,x,1"), "has no column image_left_eye_x"),
