@@ -194,14 +194,24 @@ def convert(
 
     Raises:
         UnknownNameError: no plugin converts that format.
-        WeightsError: the file is damaged, wants to run code, or is of another method.
+        WeightsError: the file is damaged, wants to run code, or is of another method; or the directory holds a component that
+            is not an earlier conversion of this format.
     """
     spec = converter_spec(format)
+    made_so = f"Converted by facezoo from a `{format}` file."
+    if (Path(output) / weights.CONFIG).is_file() and made_so not in _card_of(Path(output)):
+        raise WeightsError(
+            f"{output} holds a component already, and not one converted from {format}; it would be lost. "
+            "Name another directory."
+        )
     component, report = _converted(spec, format, Path(checkpoint), config or {})
-    card = (
-        f"# {spec.arch}\n\nConverted by facezoo from a `{format}` file.\n\n" + "\n".join(f"- {line}" for line in report) + "\n"
-    )
+    card = f"# {spec.arch}\n\n{made_so}\n\n" + "\n".join(f"- {line}" for line in report) + "\n"
     return weights.save(component, output, card=card), report
+
+
+def _card_of(directory: Path) -> str:
+    path = directory / weights.CARD
+    return path.read_text(errors="replace") if path.is_file() else ""
 
 
 def converter_spec(format: str) -> ComponentSpec:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,14 +31,38 @@ class Target:
     kind: Literal["table", "picture", "video", "folder"]
 
 
-def target_of(output: Path | None) -> Target | None:
+def target_of(output: Path | None, inputs: Sequence[Path] = ()) -> Target | None:
     """What an output is, by its ending.
 
     Raises:
-        InputError: an ending that nothing here writes, or Parquet without pyarrow.
+        InputError: an ending that nothing here writes, Parquet without pyarrow, or pictures that would be written over or
+            among those that are read.
     """
     if output is None:
         return None
+    target = _target_of(output)
+    if target.kind != "table":
+        _check_apart(target, inputs)
+    return target
+
+
+def _check_apart(target: Target, inputs: Sequence[Path]) -> None:
+    """A drawing in place of a photograph would be a loss, and one among photographs is read with them next time."""
+    written = target.path.resolve()
+    for path in inputs:
+        read = path.resolve()
+        if written == read and not path.is_dir():
+            other = target.path.with_stem(f"{target.path.stem}-faces")
+            raise InputError(f"{target.path} is read; written to, it would be lost. Name another file: -o {other}.")
+        inside = path.is_dir() and (written == read or read in written.parents)
+        if inside or (target.kind == "folder" and written == read.parent):
+            folder = path if path.is_dir() else path.parent
+            raise InputError(
+                f"-o {target.path} would write among the pictures of {folder}, which are read; name a folder of its own."
+            )
+
+
+def _target_of(output: Path) -> Target:
     from facezoo.images import is_picture, is_video
     from facezoo.tables import FORMATS, open_table
 

@@ -192,7 +192,7 @@ def perform(
         InputError: inputs that are not there, too many or too few of them, or an output that nothing writes.
     """
     check_inputs(inputs)
-    target = target_of(output)
+    target = target_of(output, inputs)
     from facezoo.loader import pipeline
 
     pipe = pipeline(name, **compute.loading, **slots)
