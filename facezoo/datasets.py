@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from facezoo.contracts import BoxReference
-from facezoo.errors import DatasetError, PluginError
+from facezoo.errors import DatasetError, InputError, PluginError
 from facezoo.plugins import discover
 from facezoo.specs import DatasetSpec, resolve
 
@@ -102,8 +102,15 @@ class AnnotatedTriplet:
 
 @dataclass(slots=True)
 class _Skipped:
-    """How many were left out for one reason, and where the first of them are."""
+    """How many were left out for one reason, and where the first of them are.
 
+    Attributes:
+        one: the reason in the singular.
+        many: in the plural.
+    """
+
+    one: str
+    many: str
     count: int = 0
     first: list[str] = field(default_factory=list)
 
@@ -111,6 +118,10 @@ class _Skipped:
         self.count += 1
         if len(self.first) < FIRST:
             self.first.append(where)
+
+    def __str__(self) -> str:
+        more = ", …" if self.count > FIRST else ""
+        return f"{self.count:,} {self.one if self.count == 1 else self.many} ({', '.join(self.first)}{more})"
 
 
 class Reader(ABC):
@@ -169,22 +180,20 @@ class Reader(ABC):
             hint = f" Did you mean {close[0]}?" if close else ""
             raise DatasetError(f"{self.root} has no split {split!r}; it has {', '.join(self.splits)}.{hint}")
 
-    def skip(self, split: str, reason: str, where: str) -> None:
+    def skip(self, split: str, reason: str, where: str, one: str = "") -> None:
         """Counts something that is left out.
 
         Args:
             split: in which split.
             reason: in the plural, the same for all of a kind: "pictures are missing".
             where: a file or line; the first few are named.
+            one: the reason in the singular: "picture is missing"; empty: as in the plural.
         """
-        self._skipped.setdefault((split, reason), _Skipped()).add(where)
+        self._skipped.setdefault((split, reason), _Skipped(one or reason, reason)).add(where)
 
     def notes(self) -> tuple[str, ...]:
         """What was left out of the splits read so far and why, with counts and the first examples."""
-        return tuple(
-            f"{split}: {skipped.count:,} {reason} ({', '.join(skipped.first)}{', …' if skipped.count > FIRST else ''})"
-            for (split, reason), skipped in self._skipped.items()
-        )
+        return tuple(f"{split}: {skipped}" for (split, _), skipped in self._skipped.items())
 
     def nothing_left(self, split: str, what: str) -> str:
         """The message for a split of which nothing can be used."""
@@ -261,6 +270,15 @@ def reader_of(name: str) -> type[Reader]:
     if not (isinstance(reader, type) and issubclass(reader, Reader)):
         raise PluginError(f"data set {spec.name} points to {spec.target}, which is no facezoo.datasets.Reader.")
     return reader
+
+
+def unreadable(samples: Iterable[Sample]) -> Iterator[tuple[Sample, str]]:
+    """Opens every picture and gives those that cannot be read, with the reason: a run would stop at each of them."""
+    for sample in samples:
+        try:
+            sample.read()
+        except InputError as error:
+            yield sample, str(error)
 
 
 def split_digest(samples: Iterable[Sample | AnnotatedTriplet]) -> str:

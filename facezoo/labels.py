@@ -22,6 +22,24 @@ class Emotion(StrEnum):
 
 SEVEN_EMOTIONS = tuple(Emotion)[:7]
 
+SYNONYMS = {
+    Emotion.NEUTRAL: ("neutrality",),
+    Emotion.HAPPINESS: ("happy", "joy", "joyful"),
+    Emotion.SADNESS: ("sad",),
+    Emotion.SURPRISE: ("surprised",),
+    Emotion.FEAR: ("afraid", "fearful", "scared"),
+    Emotion.DISGUST: ("disgusted",),
+    Emotion.ANGER: ("angry",),
+    Emotion.CONTEMPT: ("contemptuous",),
+}
+_WORDS = {word: emotion for emotion, others in SYNONYMS.items() for word in (emotion.value, *others)}
+
+
+def emotion_of(word: str) -> Emotion | None:
+    """The emotion that a word stands for, whatever its case: "Joy" is happiness. None: it is no word for one."""
+    return _WORDS.get(word.strip().lower())
+
+
 AFFECTNET = dict(enumerate(Emotion))
 """AffectNet's expression codes: 0 neutral … 6 anger, 7 contempt."""
 

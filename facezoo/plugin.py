@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 _HOME = {
     "facezoo.hookspecs": ("hookimpl",),
-    "facezoo.labels": ("AFFECTNET", "FER_2013", "FIVE_LANDMARKS", "RAF_DB", "SEVEN_EMOTIONS", "Emotion"),
+    "facezoo.labels": ("AFFECTNET", "FER_2013", "FIVE_LANDMARKS", "RAF_DB", "SEVEN_EMOTIONS", "Emotion", "emotion_of"),
     "facezoo.specs": ("CommandSpec", "ComponentSpec", "DatasetSpec", "PipelineSpec", "ProtocolSpec", "RecipeSpec"),
     "facezoo.errors": (
         "DatasetError", "DeviceError", "FacezooError", "IncompatibleError", "InputError", "PluginError", "WeightsError",
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from facezoo.errors import *  # noqa: F403
     from facezoo.hookspecs import hookimpl
     from facezoo.images import is_picture, is_video, name_of, read
-    from facezoo.labels import AFFECTNET, FER_2013, FIVE_LANDMARKS, RAF_DB, SEVEN_EMOTIONS, Emotion
+    from facezoo.labels import AFFECTNET, FER_2013, FIVE_LANDMARKS, RAF_DB, SEVEN_EMOTIONS, Emotion, emotion_of
     from facezoo.loader import load, pipeline
     from facezoo.pipelines import DetectingPipeline, FacePipeline, Pipeline
     from facezoo.results import Clip, Embedding, Face, ImageResult, Picture, Pose, Quantity, Scores

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,8 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from facezoo.errors import InputError
-from facezoo.training import checkpoints, exchange
-from tests.test_training_validation import Fit, exported, fit, left
+from facezoo.training import checkpoints, exchange, train
+from tests.test_training_validation import Fit, config, exported, fit, left
 
 
 @pytest.fixture(autouse=True)
@@ -147,6 +148,59 @@ def test_other_data_than_a_run_began_with_are_refused(tmp_path: Path) -> None:
         fit(tmp_path / "run", Elsewhere, resume=True)
     Elsewhere.data_set.digest = "one"
     fit(tmp_path / "run", Elsewhere, resume=True)
+
+
+def test_a_run_says_from_where_it_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def said(resume: bool, **values: Any) -> str:
+        train("fit", Fit, config(**values), Path("data"), tmp_path / "run", resume=resume)
+        return capsys.readouterr().err
+
+    assert "Goes on" not in said(False, max_steps=5, checkpoint_every=5)
+    assert "Goes on after step 5 of 24, in epoch 2." in said(True)
+    assert "No step is left; 24 are done." in said(True)
+    for checkpoint in checkpoints.found(tmp_path / "run" / "checkpoints"):
+        shutil.rmtree(checkpoint)
+    assert "Of the run so far no step was kept, so it begins with its first." in said(True, max_steps=1)
+
+
+def test_a_longer_run_is_told_how_to_come_by(tmp_path: Path) -> None:
+    fit(tmp_path / "run", max_steps=5)
+    with pytest.raises(InputError, match="epochs was 6, now 7. Give those again.*end it by max_steps"):
+        fit(tmp_path / "run", resume=True, epochs=7)
+    with pytest.raises(InputError) as caught:
+        fit(tmp_path / "run", resume=True, seed=7)
+    assert "max_steps" not in str(caught.value)
+
+
+def test_the_steps_before_a_broken_picture_make_a_model(tmp_path: Path) -> None:
+    """It is written without another step when max_steps is what was done."""
+
+    class Damaged(Fit):
+        def dataset(self) -> Any:
+            return Broken()
+
+    Broken.mended = False
+    with pytest.raises(InputError, match="0005.jpg"):
+        fit(tmp_path / "run", Damaged, seed=4, checkpoint_every=1000)
+    done = int(saved(tmp_path / "run")[0].removeprefix("step-"))
+    fit(tmp_path / "run", Damaged, resume=True, seed=4, max_steps=done)
+    assert exported(tmp_path / "run")[1]["steps"] == done
+
+
+def test_other_data_leave_the_folder_as_it_was(tmp_path: Path) -> None:
+    class Named(list[Any]):
+        digest = "one"
+
+    class Elsewhere(Fit):
+        def dataset(self) -> Any:
+            return Named(super().dataset())
+
+    fit(tmp_path / "run", Elsewhere, max_steps=5)
+    before = (tmp_path / "run" / "config.yaml").read_text()
+    Named.digest = "two"
+    with pytest.raises(InputError, match="digest one.*a picture that cannot be read is replaced by another under its name"):
+        fit(tmp_path / "run", Elsewhere, resume=True, max_steps=9)
+    assert (tmp_path / "run" / "config.yaml").read_text() == before
 
 
 def test_patience_is_neither_begun_nor_given_up_in_the_middle(tmp_path: Path) -> None:

@@ -314,3 +314,30 @@ def test_a_closed_form_is_solved_exported_and_solved_again(tmp_path: Path) -> No
     train("mean", Mean, config(), data, tmp_path / "run", resume=True, quiet=True)
     assert float((model / "README.md").read_text().splitlines()[-1]) == mean
     assert len(lines(tmp_path / "run")) == 1
+
+
+def test_a_closed_form_is_not_solved_again_on_other_data(tmp_path: Path) -> None:
+    class Told(Mean):
+        def solved_on(self) -> dict[str, Any]:
+            text = self.data.read_text()
+            return {"examples": len(text.split()), "digest": text}
+
+    one, other = tmp_path / "one.txt", tmp_path / "other.txt"
+    one.write_text("1 2 6")
+    other.write_text("1 2 6 7")
+    model = train("mean", Told, config(), one, tmp_path / "run", quiet=True)
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match="other.txt is not what the run .* began with: it had 3 examples .*, here are 4"):
+        train("mean", Told, config(), other, tmp_path / "run", resume=True, quiet=True)
+    assert before == {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    assert train("mean", Told, config(), one, tmp_path / "run", resume=True, quiet=True) == model
+    (tmp_path / "run" / "data.json").write_text("{")
+    with pytest.raises(InputError, match="data.json is damaged"):
+        train("mean", Told, config(), one, tmp_path / "run", resume=True, quiet=True)
+
+
+def test_a_run_that_ends_before_its_first_validation_says_so(tmp_path: Path, whole: Path) -> None:
+    fit(tmp_path / "run", max_steps=3)
+    said = "No validation was made before the run ended: these are its last weights."
+    assert said in (tmp_path / "run" / "model" / "README.md").read_text()
+    assert said not in (whole / "model" / "README.md").read_text()

@@ -5,6 +5,7 @@
     output/validation.jsonl   every validation, for recipes that have one
     output/tensorboard/       curves and pictures
     output/config.yaml        every value of the run
+    output/data.json          what was solved, for recipes that are solved in one go
     output/model/             the component directory, when the run is done
 
 A killed run continues with exactly the losses it would have had: the order of an epoch follows from
@@ -23,13 +24,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-import yaml
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from facezoo.errors import DatasetError, DeviceError, FacezooError, InputError
 from facezoo.training import checkpoints
 from facezoo.training.average import WeightAverage
+from facezoo.training.beginning import begin, check_data, check_values, data_of
 from facezoo.training.exchange import Exchange, Weights
 from facezoo.training.interruption import held_back
 from facezoo.training.journal import Journal
@@ -55,13 +56,12 @@ def train(name: str, recipe_class: type[Recipe], config: TrainingConfig, data: P
         quiet: no progress bar, no remarks.
 
     Raises:
-        InputError: an output folder that holds a run, without ``resume``; other values than the run began with.
+        InputError: an output folder that holds a run, without ``resume``; other values or data than it began with.
         DatasetError: data that are missing, laid out in another way, or fewer than one batch.
         DeviceError: a device that is not there.
     """
     accelerator = _accelerator(config)
-    if accelerator.is_main_process:
-        _check(output, config, resume)
+    begun = accelerator.is_main_process and check_values(output, config, resume)
     accelerator.wait_for_everyone()  # before anybody reads what is in the folder
     torch.manual_seed(config.seed)
     recipe = recipe_class(config, data)
@@ -69,14 +69,14 @@ def train(name: str, recipe_class: type[Recipe], config: TrainingConfig, data: P
     if _told(accelerator, solved)[0]:
         return output / "model"
     run = _Run(name, recipe, accelerator, output)
-    if accelerator.is_main_process:
-        _begin(output, config)
     saved = checkpoints.found(output / "checkpoints")
     if saved:
         run.restore(checkpoints.read(saved[-1]))
+    if accelerator.is_main_process:
+        begin(output, config)
     made, active = run.validations.history, accelerator.is_main_process
     with Journal(output, run.step, run.steps, made, active=active, quiet=quiet) as journal:
-        for note in run.recipe.notes():
+        for note in (*run.recipe.notes(), *run.resumed(begun)):
             journal.note(note)
         try:
             run.go(journal)
@@ -91,11 +91,12 @@ def train(name: str, recipe_class: type[Recipe], config: TrainingConfig, data: P
 
 def _solved(name: str, recipe: Recipe, output: Path, device: torch.device, quiet: bool) -> bool:
     """Solves and exports a recipe in closed form; False if it is none."""
-    since = time.monotonic()
+    since, data = time.monotonic(), recipe.solved_on()
+    check_data(data_of(output), data, recipe.data, output)
     figures = recipe.solve()
     if figures is None:
         return False
-    _begin(output, recipe.config)
+    begin(output, recipe.config, data)
     with Journal(output, 0, 0, quiet=quiet) as journal:
         for note in recipe.notes():
             journal.note(note)
@@ -106,35 +107,6 @@ def _solved(name: str, recipe: Recipe, output: Path, device: torch.device, quiet
     )
     recipe.export(output / "model", record)
     return True
-
-
-def _check(output: Path, config: TrainingConfig, resume: bool) -> None:
-    """Compares the values with those of the run in the folder, if there is one."""
-    values, path = config.model_dump(mode="json"), output / "config.yaml"
-    if output.exists() and not output.is_dir():
-        raise InputError(f"{output} is a file; the output is a folder.")
-    if path.is_file() and not resume:
-        raise InputError(f"{output} holds a run already. Continue it with --resume, or name another folder.")
-    if path.is_file():
-        before = yaml.safe_load(path.read_text())
-        free = {"workers", "device", "keep_checkpoints", "checkpoint_every", "pictures_every", "max_steps", "patience"}
-        since = {"validate_every": values.get("validate_every")}  # runs that began before there was this value go on
-        if (before.get("patience") is None) != (values.get("patience") is None):
-            free.remove("patience")  # it may decide whose weights are exported, and the best so far were kept or not
-        changed = [k for k in values if k not in free and before.get(k, since.get(k)) != values[k]]
-        if changed:
-            raise InputError(
-                f"The run in {output} began with other values: "
-                + "; ".join(f"{k} was {before.get(k)!r}, now {values[k]!r}" for k in changed)
-            )
-    elif output.exists() and any(output.iterdir()):
-        raise InputError(f"{output} is not empty and holds no run of facezoo's; name a new folder.")
-
-
-def _begin(output: Path, config: TrainingConfig) -> None:
-    """Makes the run's folder and writes its values: only now, so that data which cannot be read leave nothing behind."""
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "config.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=True))
 
 
 def _accelerator(config: TrainingConfig) -> Accelerator:
@@ -354,12 +326,7 @@ class _Run:
         Raises:
             InputError: the run began with other data.
         """
-        before, now = state.get("data"), self._data()
-        if before is not None and before != now:
-            raise InputError(
-                f"{self.recipe.data} is not what the run in {self.output} began with: it had {before['examples']} examples "
-                f"(digest {before['digest']}), here are {now['examples']} ({now['digest']}). Name another output folder."
-            )
+        check_data(state.get("data"), self._data(), self.recipe.data, self.output)
         self.step, self.seconds = state["step"], state["seconds"]
         for name, module in self.modules.items():
             module.load_state_dict(state["modules"][name])
@@ -372,15 +339,26 @@ class _Run:
         if self.accelerator.scaler is not None and state["scaler"]:
             self.accelerator.scaler.load_state_dict(state["scaler"])
 
+    def resumed(self, begun: bool) -> tuple[str, ...]:
+        """From where the run goes on, if it was ``begun`` before."""
+        if not self.step:
+            return ("Of the run so far no step was kept, so it begins with its first.",) if begun else ()
+        if self.step >= self.steps:
+            return (f"No step is left; {self.step:,} are done.",)
+        return (f"Goes on after step {self.step:,} of {self.steps:,}, in epoch {self.step // self.per_epoch + 1:,}.",)
+
     def export(self, journal: Journal) -> None:
         """Writes the model: the weights of the best validation, or the last ones where nothing says which is best."""
         config = self.config.model_dump(mode="json")
         best = self.validations.best
         step = best.step if best else self.step
         figures = next((dict(v.figures) for v in self.validations.history if v.step == step), {})
+        notes = [*self.recipe.notes()]
+        if self.recipe.best_by and self.config.validate_every and not self.validations.history:
+            notes.append("No validation was made before the run ended: these are its last weights.")
         record = Record(
             self.name, config, self.recipe.data.resolve().name, self.step, self._elapsed(), str(self.accelerator.device),
-            journal.averages(), tuple(self.recipe.notes()), step, figures,
+            journal.averages(), tuple(notes), step, figures,
         )  # fmt: skip
         with self._exported(self.validations.weights or self._averages()):
             self.recipe.export(self.output / "model", record)

@@ -201,8 +201,15 @@ class Recipe(ABC):
     def solve(self) -> Mapping[str, float] | None:
         """Figures of a recipe that is solved in one go, without steps; None: it is trained in steps.
 
-        Asked first and by one process only. After figures only ``notes`` and ``export`` are called, nothing else.
+        Asked first and by one process only, after ``solved_on``. After figures only ``notes`` and ``export`` are called.
         ``--resume`` solves again.
+        """
+        return None
+
+    def solved_on(self) -> Mapping[str, Any] | None:
+        """What a recipe that is solved in one go learns from: ``{"examples": number, "digest": text}``.
+
+        Asked before ``solve``. ``--resume`` refuses other data than the run in the folder was solved on; None: any will do.
         """
         return None
 

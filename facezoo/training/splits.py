@@ -45,4 +45,4 @@ def chosen_by(figure: str, where: str) -> str:
         figure: the one that decides ("accuracy").
         where: what the figures were measured on ("the split test").
     """
-    return f"The weights are chosen by their {figure} on {where}: it flatters them."
+    return f"Once a run is validated, its weights are chosen by their {figure} on {where}: it flatters them."

@@ -40,11 +40,13 @@ def facezoo_recipes() -> tuple[RecipeSpec, ...]:
             target="facezoo_dln.train:DLNRecipe",
             config="facezoo_dln.train:DLNTraining",
             summary="Expression embedding from annotated triplets (FEC), on a face recognition network",
+            needs=("--identity facenet-vggface2",),
         ),
         RecipeSpec(
             name="dln-emotion",
             target="facezoo_dln.emotion:DLNEmotionRecipe",
             config="facezoo_dln.emotion:DLNEmotionTraining",
             summary="Seven emotions (AffectNet, RAF-DB), on a trained DLN",
+            needs=("--identity facenet-vggface2",),
         ),
     )

@@ -148,6 +148,15 @@ class DLNEmotionRecipe(Recipe):
 
     def _open(self) -> dict[str, Reader]:
         names = self.config.readers
+        absent = [name for name in names if len(names) > 1 and not (self.data / name).is_dir()]
+        if absent:
+            default = " (the default)" if names == type(self.config).model_fields["readers"].default else ""
+            raise DatasetError(
+                f"There is no folder {' or '.join(str(self.data / name) for name in absent)}: the readers are "
+                f"{' and '.join(names)}{default}, and each of several reads the folder of its name in {self.data}. If that is "
+                "one data set, name its reader: --readers folder for a folder per class, --readers rafdb or affectnet for "
+                "these as published."
+            )
         return {name: open_dataset(name, self.data / name if len(names) > 1 else self.data) for name in names}
 
     def _divide(self, name: str) -> None:
@@ -169,9 +178,10 @@ class DLNEmotionRecipe(Recipe):
             _confusion_matrix()  # its absence is told now, not after the first epoch
             if self.best_by:
                 self.remarks.append(chosen_by(self.best_by[0], "the pictures of the validation"))
-        elif self.config.validate_every:
+        else:
             refuse_idle(self.config, ("best", "patience"), "no picture is left to validate on")
-            self.remarks.append("Nothing was held out, so nobody knows how well this classifier does on new faces.")
+            why = "Nothing was held out" if self.config.validate_every else "Nothing is validated (validate_every=0)"
+            self.remarks.append(f"{why}, so nobody knows how well this classifier does on new faces.")
 
     def _labelled(self, name: str, split: str) -> list[Sample]:
         """A split's pictures of the seven emotions; the others are counted."""

@@ -119,6 +119,9 @@ class DLNRecipe(Recipe):
         self.reader = self._open()
         self.triplets = self._usable(self.reader.triplets(config.split))
         self.unseen = self._with_majority() if config.validate_every else []
+        if not self.unseen:
+            why = "Nothing is validated (validate_every=0)"
+            self.remarks.append(f"{why}, so nobody knows how well this network does on new faces.")
         self.crowd = self._crowd()
         self.remarks += self.reader.notes()
 

@@ -105,6 +105,10 @@ class FacenetRecipe(Recipe):
         )
         self.held_out = self._held_out(split) if config.validate_every else []
         if not self.held_out:
+            self.best_by = None
+            self.remarks.append(
+                f"Nothing is validated ({self._why_not()}), so nobody knows how well this network does on new faces."
+            )
             refuse_idle(config, ("patience",), "nothing is validated: there is no split for it, or it is switched off")
         self.remarks += self.reader.notes()
         self.classifier = nn.Linear(self.component.config.embedding_dim, len(self.people))
@@ -127,6 +131,13 @@ class FacenetRecipe(Recipe):
             )
         self.remarks.append(chosen_by("loss", f"the split {split}"))
         return known
+
+    def _why_not(self) -> str:
+        if not self.config.validate_every:
+            return "validate_every=0"
+        if self.config.validation is None:
+            return "no split for it is named"
+        return f"{self.data} has no split validation or test beside the one that is trained on"
 
     def _start(self) -> Facenet:
         config = self.config

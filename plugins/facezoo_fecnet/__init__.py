@@ -34,5 +34,6 @@ def facezoo_recipes() -> tuple[RecipeSpec, ...]:
             target="facezoo_fecnet.train:FecnetRecipe",
             config="facezoo_fecnet.train:FecnetTraining",
             summary="Expression vectors from triplets (squared double triplet loss) on a facenet's frozen trunk",
+            needs=("--trunk facenet-vggface2",),
         ),
     )

@@ -116,6 +116,9 @@ class FecnetRecipe(Recipe):
         if config.validation and config.validate_every:
             self.held_out = self._judged(config.validation)
             self.remarks.append(chosen_by("loss", f"the split {config.validation}"))
+        else:
+            why = "no split for it is named" if config.validate_every else "validate_every=0"
+            self.remarks.append(f"Nothing is validated ({why}), so nobody knows how well this network does on new faces.")
         self.remarks += reader.notes()
 
     def _judged(self, split: str) -> list[AnnotatedTriplet]:

@@ -40,5 +40,6 @@ def facezoo_recipes() -> tuple[RecipeSpec, ...]:
             target="facezoo_probes.train:LinearProbeRecipe",
             config="facezoo_probes.settings:LinearProbeTraining",
             summary="An own head on any encoder's view, from class folders, a csv or a data set's reader",
+            needs=("--encoder ID",),
         ),
     )

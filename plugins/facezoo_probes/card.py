@@ -38,9 +38,7 @@ def card_of(probe: LinearProbe, material: Material, layer: Layer, fit: Fit | Non
 
 
 def _told(part: Part, target: Target, what: str) -> str:
-    people = part.people
-    known = f" of {len(set(people)):,} people" if people else ""
-    text = f"{what} {len(part.samples):,} samples{known}: {part.name} (digest {part.digest})."
+    text = part.told(what)
     if part.not_found:
         text += f" No face was found in {part.not_found:,} more."
     if target.is_classes:

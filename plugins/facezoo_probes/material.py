@@ -40,6 +40,7 @@ class Part:
         embeddings: (N, D) float32.
         numbers: (N,) int64 class numbers or (N, K) float64 values.
         not_found: samples that were left out because no face was found in them.
+        faces: how the faces were taken, a sentence.
         digest: which samples these are.
     """
 
@@ -48,6 +49,7 @@ class Part:
     embeddings: np.ndarray
     numbers: np.ndarray
     not_found: int
+    faces: str
     digest: str
 
     @property
@@ -60,6 +62,11 @@ class Part:
         """Who is shown, or None where a sample does not say so."""
         named = [sample.person for sample in self.samples if sample.person is not None]
         return named if len(named) == len(self.samples) else None
+
+    def told(self, what: str) -> str:
+        """For the log and the card: how many samples of which split, and how their faces were taken."""
+        known = f" of {len(set(self.people)):,} people" if self.people else ""
+        return f"{what} {len(self.samples):,} samples{known}: {self.name} (digest {self.digest}). {self.faces}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,31 +151,49 @@ def _part(
     encoder: Encoder,
     view: str,
 ) -> Part:
-    placed = _placed(samples, config, encoder, reader.box_reference)
+    placed, faces = _placed(samples, config, encoder, reader.box_reference)
     if not placed:
         raise DatasetError(
             f"{config.detector} found no face in any of the {len(samples)} pictures of {name} in {reader.root}. "
             "Pictures that are face crops already take faces=cropped; or name another detector."
         )
     embeddings = embed_samples(encoder, placed, config.batch_size, view, reader.box_reference, config.workers)
-    return Part(name, tuple(placed), embeddings, target.numbers(placed), len(samples) - len(placed), split_digest(placed))
+    lost = len(samples) - len(placed)
+    return Part(name, tuple(placed), embeddings, target.numbers(placed), lost, faces, split_digest(placed))
 
 
-def _placed(samples: Sequence[Sample], config: LinearProbeTraining, encoder: Encoder, reference: BoxReference) -> list[Sample]:
-    """The samples whose face is known, in their order; those that say where it is are not searched."""
+def _placed(
+    samples: Sequence[Sample], config: LinearProbeTraining, encoder: Encoder, reference: BoxReference
+) -> tuple[list[Sample], str]:
+    """The samples whose face is known, in their order, and how it is; those that say where it is are not searched."""
     if config.faces == "cropped":
-        return [dataclasses.replace(sample, cropped=True) for sample in samples]
+        return [dataclasses.replace(sample, cropped=True) for sample in samples], "Every picture is taken for a face crop."
     by_points = encoder.contract is not None and isinstance(encoder.contract.crop, FivePointCrop)
 
     def known(sample: Sample) -> bool:
         return sample.cropped or sample.landmarks is not None or (sample.box is not None and not by_points)
 
     if config.faces == "auto" and all(known(sample) for sample in samples):
-        return list(samples)
+        return list(samples), _known(samples)
     detector = start_from(config.detector, Detector, "a detector such as haar-frontal", device=config.device)
     if config.faces == "detect":
         samples = [dataclasses.replace(sample, cropped=False, box=None, landmarks=None) for sample in samples]
-    return locate(samples, detector, reference)[0]
+    asked = sum(not sample.cropped and sample.landmarks is None for sample in samples)
+    kept, missing = locate(samples, detector, reference)
+    found = f"Faces were looked for by {config.detector} in {asked:,} pictures and found in {asked - missing:,}."
+    others = [sample for sample in samples if sample.cropped or sample.landmarks is not None]
+    return kept, f"{found} The others: {_known(others)}" if others else found
+
+
+def _known(samples: Sequence[Sample]) -> str:
+    """Whence a reader knows the faces of samples that need no search."""
+    crops = sum(sample.cropped for sample in samples)
+    points = sum(sample.landmarks is not None and not sample.cropped for sample in samples)
+    counts = {"are taken for face crops": crops, "have landmarks": points, "have a box": len(samples) - crops - points}
+    found = [(what, count) for what, count in counts.items() if count]
+    if len(found) == 1:
+        return f"All {found[0][0]}."
+    return "Of the pictures " + ", ".join(f"{count:,} {what}" for what, count in found) + "."
 
 
 def _still_learnable(target: Target, train: Part) -> None:

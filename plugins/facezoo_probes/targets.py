@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from itertools import chain
 
 import numpy as np
 
-from facezoo.plugin import DatasetError, Emotion, Pose, Reader, Sample
+from facezoo.plugin import DatasetError, Emotion, Pose, Reader, Sample, emotion_of
 
 LABEL = "label"
 ANGLES = {angle.name for angle in fields(Pose)}
@@ -65,6 +65,7 @@ def target_of(wanted: Sequence[str], labels: Sequence[str], units: str, samples:
     if tuple(wanted) == (LABEL,):
         return Target("logits", _classes(labels, samples, reader))
     target = Target("values", tuple(wanted), units or ("degrees" if set(wanted) <= ANGLES else ""))
+    _check_named(wanted, samples, reader)
     numbers = target.numbers(samples)
     for name, column in zip(target.names, numbers.T, strict=True):
         if np.ptp(column) == 0:
@@ -85,7 +86,8 @@ def _classes(labels: Sequence[str], samples: Sequence[Sample], reader: Reader) -
         )
     present = [str(label) for label in counts]
     known = [*(reader.labels or ()), *sorted(present)]
-    names = tuple(dict.fromkeys(str(name) for name in labels or [k for k in known if k in counts]))
+    wanted = [_called(name, present) for name in labels]
+    names = tuple(dict.fromkeys(wanted or [str(k) for k in known if k in counts]))
     if missing := [name for name in names if not counts[name]]:
         raise DatasetError(f"No training sample of {reader.root} is {_or(missing)}; there are {', '.join(sorted(present))}.")
     if len(names) < 2:
@@ -95,12 +97,34 @@ def _classes(labels: Sequence[str], samples: Sequence[Sample], reader: Reader) -
     return names
 
 
+def _called(name: str, present: Sequence[str]) -> str:
+    """A class that was asked for, as the samples call it: where all their classes are emotions, words for these do too."""
+    emotion = emotion_of(name) if name not in present and set(present) <= set(Emotion) else None
+    return emotion.value if emotion else name
+
+
+def _check_named(wanted: Sequence[str], samples: Sequence[Sample], reader: Reader) -> None:
+    """Raises DatasetError for a value that no sample has at all, with what the reader says of it."""
+    have = list(dict.fromkeys(chain.from_iterable(sample.values for sample in samples)))
+    for name in wanted:
+        if name not in have:
+            known = f"they have {', '.join(have)}" if have else "they have none"
+            notes = "".join(f" Left out: {note}." for note in reader.notes() if f"{name}:" in note)
+            raise DatasetError(
+                f"None of the {len(samples)} training samples of {reader.root} has a value {name!r}; {known}."
+                + (notes or _meant(name, have))
+            )
+
+
+def _meant(name: str, have: Iterable[str]) -> str:
+    close = get_close_matches(name, have, n=1, cutoff=0.5)
+    return f" Did you mean {close[0]}?" if close else ""
+
+
 def _value(sample: Sample, name: str) -> float:
     if name not in sample.values:
-        close = get_close_matches(name, sample.values, n=1, cutoff=0.5)
-        hint = f" Did you mean {close[0]}?" if close else ""
         have = f"it has {', '.join(sample.values)}" if sample.values else "it has none"
-        raise DatasetError(f"The sample {sample.name} has no value {name!r}; {have}.{hint}")
+        raise DatasetError(f"The sample {sample.name} has no value {name!r}; {have}.{_meant(name, sample.values)}")
     value = float(sample.values[name])
     if not math.isfinite(value):
         raise DatasetError(f"The sample {sample.name} has {name}={value}; leave such rows out or mend them.")

@@ -6,9 +6,11 @@ The encoder stays as it is, so every face is encoded once and the rest works on 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -94,6 +96,13 @@ class LinearProbeRecipe(Recipe):
         return numbers.mean(axis=0), numbers.std(axis=0)
 
     # scikit-learn: in one go
+
+    def solved_on(self) -> Mapping[str, Any] | None:
+        """The samples that are fitted and measured."""
+        if self.config.solver == "sgd":
+            return None
+        parts = [part for part in (self.material.train, self.material.test) if part]
+        return {"examples": sum(len(part.samples) for part in parts), "digest": " ".join(part.digest for part in parts)}
 
     def solve(self) -> Mapping[str, float] | None:
         if self.config.solver == "sgd":
@@ -185,6 +194,14 @@ class LinearProbeRecipe(Recipe):
         return figures(self.material.target, layer(test.embeddings), test.numbers, self.material.train.numbers)
 
     def notes(self) -> Sequence[str]:
+        return [*self._told(), *self._remarks()]
+
+    def _told(self) -> list[str]:
+        """What is fitted and measured on what; a card says it with more."""
+        train, test = self.material.train, self.material.test
+        return [train.told("Fitted on"), *([test.told("Measured on")] if test else [])]
+
+    def _remarks(self) -> list[str]:
         parts = (self.material.train, self.material.test)
         found = [*self.material.notes, *(self.fit.remarks if self.fit else ())]
         found += [
@@ -218,6 +235,7 @@ class LinearProbeRecipe(Recipe):
             raise WeightsError(f"linear-probe is built as {type(probe).__name__}, which this recipe does not know.")
         probe.labels, probe.units, probe.requires = target.names, target.units, self.requirement()
         probe.set_layer(torch.from_numpy(layer.weight), torch.from_numpy(layer.bias))
+        record = dataclasses.replace(record, notes=[note for note in record.notes if note not in self._told()])
         save(probe.trainable_(False), directory, card=card_of(probe, self.material, layer, self.fit, record))
 
 

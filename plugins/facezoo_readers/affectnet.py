@@ -88,7 +88,8 @@ ROOT/Manually_Annotated_Images/<n>/<name>.jpg          also in Manually_Annotate
     def _wanted(self, split: str, sample: Sample) -> bool:
         if sample.label in self.labels:
             return True
-        self.skip(split, f"pictures of {sample.label} are left out", sample.name)
+        one = f"picture of {sample.label} is left out"
+        self.skip(split, f"pictures of {sample.label} are left out", sample.name, one)
         return False
 
     def emotion(self, split: str, code: str, where: str) -> str | None:
@@ -102,7 +103,8 @@ ROOT/Manually_Annotated_Images/<n>/<name>.jpg          also in Manually_Annotate
             return AFFECTNET[number].value
         if number not in NO_EMOTION:
             raise DatasetError(f"{where}: expected an expression code from 0 to 10, found {code[:20]!r}.")
-        self.skip(split, f"pictures have the code {number} ({NO_EMOTION[number]})", where)
+        code = f"the code {number} ({NO_EMOTION[number]})"
+        self.skip(split, f"pictures have {code}", where, f"picture has {code}")
         return None
 
     def _from_arrays(self, split: str) -> Iterator[Sample]:
@@ -117,10 +119,12 @@ ROOT/Manually_Annotated_Images/<n>/<name>.jpg          also in Manually_Annotate
         if not annotated:
             raise self.expected(place / "annotations" / "<n>_exp.npy", "annotations")
         for number in sorted(pictures.keys() - set(annotated), key=lambda n: (len(n), n)):
-            self.skip(split, "pictures have no annotation", f"{FOLDERS[split]}/images/{pictures[number]}")
+            where = f"{FOLDERS[split]}/images/{pictures[number]}"
+            self.skip(split, "pictures have no annotation", where, "picture has no annotation")
         for number in annotated:
             if number not in pictures:
-                self.skip(split, "annotations have no picture", f"{FOLDERS[split]}/annotations/{number}_exp.npy")
+                where = f"{FOLDERS[split]}/annotations/{number}_exp.npy"
+                self.skip(split, "annotations have no picture", where, "annotation has no picture")
                 continue
             stem = place / "annotations" / number
             label = self.emotion(split, _value_in(Path(f"{stem}_exp.npy")), f"{stem}_exp.npy")
@@ -144,7 +148,7 @@ ROOT/Manually_Annotated_Images/<n>/<name>.jpg          also in Manually_Annotate
         for number, row in _rows(path):
             where = f"{path.name}, line {number}"
             if row is None:
-                self.skip(split, "lines have another number of columns", where)
+                self.skip(split, "lines have another number of columns", where, "line has another number of columns")
                 continue
             label = self.emotion(split, row["expression"], f"{path}, line {number}")
             if label is None:
@@ -153,7 +157,8 @@ ROOT/Manually_Annotated_Images/<n>/<name>.jpg          also in Manually_Annotate
             if folder not in present:
                 present[folder] = _names_in(self._pictures / folder)
             if name not in present[folder]:
-                self.skip(split, f"pictures are not in {self._pictures.relative_to(self.root)}", row["subDirectory_filePath"])
+                listed, place = row["subDirectory_filePath"], self._pictures.relative_to(self.root)
+                self.skip(split, f"pictures are not in {place}", listed, f"picture is not in {place}")
                 continue
             try:
                 x, y, width, height = (float(row[column]) for column in COLUMNS[1:5])
@@ -161,7 +166,8 @@ ROOT/Manually_Annotated_Images/<n>/<name>.jpg          also in Manually_Annotate
                 points = row["facial_landmarks"].replace(";", " ").split()
                 landmarks = five_of_68(np.array([float(point) for point in points]))
             except ValueError as error:
-                self.skip(split, "lines have a column that is no number", f"{where}: {error}")
+                one = "line has a column that is no number"
+                self.skip(split, "lines have a column that is no number", f"{where}: {error}", one)
                 continue
             picture = self._pictures / folder / name
             yield Sample(

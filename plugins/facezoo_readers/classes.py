@@ -3,21 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from facezoo.plugin import Emotion
-
-SYNONYMS = {
-    Emotion.NEUTRAL: ("neutrality",),
-    Emotion.HAPPINESS: ("happy", "joy", "joyful"),
-    Emotion.SADNESS: ("sad",),
-    Emotion.SURPRISE: ("surprised",),
-    Emotion.FEAR: ("afraid", "fearful", "scared"),
-    Emotion.DISGUST: ("disgusted",),
-    Emotion.ANGER: ("angry",),
-    Emotion.CONTEMPT: ("contemptuous",),
-}
-WORDS: Mapping[str, Emotion] = {word: emotion for emotion, others in SYNONYMS.items() for word in (emotion.value, *others)}
+from facezoo.plugin import Emotion, emotion_of
 
 
 def emotion_names(names: Iterable[str]) -> dict[str, str]:
@@ -26,7 +14,7 @@ def emotion_names(names: Iterable[str]) -> dict[str, str]:
     Case, leading numbers ("0_angry", "4 - Happy") and surrounding blanks do not count.
     """
     given = sorted(set(names))
-    found = {name: WORDS.get(re.sub(r"^\d+[\s._-]+", "", name.strip()).lower()) for name in given}
+    found = {name: emotion_of(re.sub(r"^\d+[\s._-]+", "", name.strip())) for name in given}
     if given and all(found.values()):
         return {name: str(emotion) for name, emotion in found.items()}
     return {name: name for name in given}

@@ -69,7 +69,8 @@ ROOT may also be the folder `basic`.
                 listed += 1
                 picture = self._files.get(f"{Path(name).stem}_aligned.jpg" if self._aligned else name)
                 if picture is None:
-                    self.skip(split, f"of the pictures listed are not in {self._folder_name}", name)
+                    place = self._folder_name
+                    self.skip(split, f"listed pictures are not in {place}", name, f"listed picture is not in {place}")
                     continue
                 found.append(self._sample(split, picture, RAF_DB[int(code)].value))
         if listed and not found:
@@ -86,7 +87,9 @@ ROOT may also be the folder `basic`.
             return Sample(name, picture, label=label, cropped=True)
         landmarks = five_landmarks(self._place / "Annotation" / "manual" / f"{picture.stem}_manu_attri.txt")
         if landmarks is None:
-            self.skip(split, "originals have no landmarks in Annotation/manual: their faces need a detector", picture.name)
+            why = "no landmarks in Annotation/manual: "
+            several, one = f"originals have {why}their faces need a detector", f"original has {why}its face needs a detector"
+            self.skip(split, several, picture.name, one)
         return Sample(name, picture, label=label, landmarks=landmarks)
 
 

@@ -25,8 +25,8 @@ class Table(Reader):
     """A csv file with a header: ``file`` and at least one of ``label``, ``person`` and columns of numbers.
 
     Labels become facezoo's emotions where every one of them is a word for an emotion. A column of which some cells are
-    no numbers is no value, and ``notes`` say so; an empty cell is a value that is missing there. Without boxes and
-    landmarks every picture is a face crop.
+    no numbers is no value, and ``notes`` name the first such cell; an empty cell is a value that is missing there. Without
+    boxes and landmarks every picture is a face crop.
     """
 
     layout: ClassVar[str] = """\
@@ -54,8 +54,7 @@ any other column of numbers        a value by that name: yaw, pitch, roll in deg
                 f"{self._path} says nothing of its pictures; expected a column label, person, or one of numbers."
             )
         self._landmarks = next((names for names in (POINTS, SIDES) if set(names) <= set(self._columns)), None)
-        beside = self._path.parent / "images"
-        self._folder = beside if (beside / self._rows[0][1]["file"]).is_file() else self._path.parent
+        self._folder = self._place_of_pictures()
         self._names = emotion_names(row["label"] for _, row in self._rows if row.get("label"))
         found = {self._split(row) for _, row in self._rows}
         known = [split for split in ("train", "validation", "test") if split in found]
@@ -100,12 +99,23 @@ any other column of numbers        a value by that name: yaw, pitch, roll in deg
         for column in self._columns:
             if column in OWN:
                 continue
-            cells = [row[column] for _, row in self._rows if row[column]]
-            if cells and all(_number(cell) is not None for cell in cells):
+            cells = [(number, row[column]) for number, row in self._rows if row[column]]
+            wrong = next(((number, cell) for number, cell in cells if _number(cell) is None), None)
+            if cells and wrong is None:
                 found.append(column)
-            else:
-                self.skip("all splits", "columns are not all numbers and no values", column)
+                continue
+            why = f"line {wrong[0]} has {wrong[1][:20]!r}" if wrong else "all cells are empty"
+            several, one = "columns are not all numbers, so they are no values", "column is not all numbers, so it is no value"
+            self.skip("all splits", several, f"{column}: {why}", one)
         return found
+
+    def _place_of_pictures(self) -> Path:
+        """``images`` beside the csv file if the first picture that is there lies in it, else the csv file's folder."""
+        own = self._path.parent
+        beside = own / "images"
+        places = (beside, own) if beside.is_dir() else (own,)
+        files = (row["file"] for _, row in self._rows if row["file"])
+        return next((place for file in files for place in places if (place / file).is_file()), own)
 
     def _split(self, row: dict[str, str]) -> str:
         given = row.get("split", "")
@@ -124,7 +134,10 @@ any other column of numbers        a value by that name: yaw, pitch, roll in deg
     def _present(self, split: str, row: dict[str, str]) -> bool:
         if row["file"] and (self._folder / row["file"]).is_file():
             return True
-        self.skip(split, f"of the pictures listed are not in {self._folder}", row["file"] or "an empty name")
+        name = row["file"] or "an empty name"
+        where = "beside the csv file" if self._folder == self._path.parent else "in the folder images beside the csv file"
+        where = "there" if Path(name).is_absolute() else where
+        self.skip(split, f"listed pictures are not {where}", name, f"listed picture is not {where}")
         return False
 
     def _sample(self, number: int, row: dict[str, str]) -> Sample:

@@ -74,7 +74,7 @@ def test_codes_without_an_emotion_are_left_out_and_counted(copy):
     reader = AffectNet(root)
     assert len(reader.samples("validation")) == 12
     told = " ".join(reader.notes())
-    assert "1 pictures have the code 8 (none)" in told and "1 pictures have the code 9 (uncertain)" in told
+    assert "1 picture has the code 8 (none)" in told and "1 picture has the code 9 (uncertain)" in told
     assert "2 pictures have the code 10 (no face)" in told
 
 
@@ -134,8 +134,8 @@ def test_pictures_and_annotations_without_each_other_are_counted(copy):
     reader = AffectNet(root)
     assert len(reader.samples("validation")) == 14
     assert set(reader.notes()) == {
-        "validation: 1 pictures have no annotation (val_set/images/5.jpg)",
-        "validation: 1 annotations have no picture (val_set/annotations/3_exp.npy)",
+        "validation: 1 picture has no annotation (val_set/images/5.jpg)",
+        "validation: 1 annotation has no picture (val_set/annotations/3_exp.npy)",
     }
 
 
@@ -192,10 +192,10 @@ def test_lines_and_pictures_that_do_not_fit_are_counted_and_landmarks_may_be_mis
     samples = reader.samples("validation")
     assert len(samples) == 12 and samples[0].landmarks is None and samples[0].box is not None
     told = " ".join(reader.notes())
-    assert "1 lines have another number of columns (validation.csv, line 2)" in told
-    assert "1 lines have a column that is no number (validation.csv, line 3" in told
-    assert "1 pictures have the code 9 (uncertain)" in told
-    assert "1 pictures are not in Manually_Annotated_Images (1/validation4.jpg)" in told
+    assert "1 line has another number of columns (validation.csv, line 2)" in told
+    assert "1 line has a column that is no number (validation.csv, line 3" in told
+    assert "1 picture has the code 9 (uncertain)" in told
+    assert "1 picture is not in Manually_Annotated_Images (1/validation4.jpg)" in told
 
 
 def test_a_table_of_other_columns_or_without_pictures_is_an_error(copy):

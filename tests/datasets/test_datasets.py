@@ -159,6 +159,15 @@ def test_the_digest_says_which_samples_labels_and_values_were_used():
     assert split_digest([triplet(0)]) == split_digest([triplet(0)]) != split_digest([triplet(1)])
 
 
+def test_every_picture_that_cannot_be_read_is_found(tmp_path):
+    madeup.write(tmp_path / "whole.png", np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / "broken.png").write_bytes((tmp_path / "whole.png").read_bytes()[:40])
+    samples = [Sample(name, tmp_path / name) for name in ("broken.png", "whole.png", "gone.png")]
+    found = list(datasets.unreadable(samples))
+    assert [sample for sample, _ in found] == [samples[0], samples[2]]
+    assert all(sample.name in why for sample, why in found)
+
+
 def test_the_documented_reader_works(tmp_path):
     """The example of docs/datasets.md, as it is printed there."""
     page = (ROOT / "docs" / "datasets.md").read_text(encoding="utf-8")
@@ -173,4 +182,4 @@ def test_the_documented_reader_works(tmp_path):
     assert [(s.label, s.person, s.values) for s in reader.samples("all")] == [
         ("anger", "07", {"camera": 45.0}), ("happiness", "07", {"camera": 45.0}),
     ]  # fmt: skip
-    assert reader.notes() == ("all: 1 pictures have another expression (Rafd045_07_Caucasian_male_bored_left.jpg)",)
+    assert reader.notes() == ("all: 1 picture has another expression (Rafd045_07_Caucasian_male_bored_left.jpg)",)

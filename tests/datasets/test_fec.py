@@ -121,7 +121,7 @@ def test_a_malformed_line_is_left_out_and_told_by_its_number(tiny, bad, reason):
     reader = tiny(line("8", "1"), bad, line("8", "3"))
     assert [t.odd for t in reader.triplets("test")] == [0, 2]
     [note] = reader.notes()
-    assert note.startswith("test: 1 lines of faceexp-comparison-data-test-public.csv are malformed (line 2: ")
+    assert note.startswith("test: 1 line of faceexp-comparison-data-test-public.csv is malformed (line 2: ")
     assert reason in note
 
 
@@ -135,10 +135,10 @@ def test_missing_pictures_and_files_that_are_none_are_counted(tiny, tmp_path):
     reader = tiny(line("8", "1"), line("8", "2", urls=URLS[1:]), line("8", "3", urls=(URLS[0], URLS[1], URLS[3])))
     (tmp_path / "images" / "d.jpg").write_text("<html>This photo is no longer available</html>")
     assert [t.odd for t in reader.triplets("test")] == [0]
-    assert "test: 1 files in images are no pictures (d.jpg)" in reader.notes()
+    assert "test: 1 file in images is no picture (d.jpg)" in reader.notes()
     reader = FacialExpressionComparison(tmp_path)
     (tmp_path / "images" / "a.jpg").unlink()
-    with pytest.raises(DatasetError, match=rf"no usable triplet.*1 URLs have no picture in images \({URLS[0]}\)"):
+    with pytest.raises(DatasetError, match=rf"no usable triplet.*1 URL has no picture in images \({URLS[0]}\)"):
         reader.triplets("test")
     assert "test: 3 triplets lack a picture (row 0, row 1, row 2)" in reader.notes()
 

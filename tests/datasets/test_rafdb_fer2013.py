@@ -67,7 +67,7 @@ def test_rafdb_counts_missing_pictures_and_refuses_when_all_are(copy):
     (aligned / "test_00004_aligned.jpg").unlink()
     reader = RafDb(root)
     assert len(reader.samples("test")) == 20
-    assert reader.notes() == ("test: 1 of the pictures listed are not in Image/aligned (test_00004.jpg)",)
+    assert reader.notes() == ("test: 1 listed picture is not in Image/aligned (test_00004.jpg)",)
     for path in aligned.glob("test_*"):
         path.unlink()
     with pytest.raises(DatasetError, match=r"Image/aligned/test_00001_aligned\.jpg; in .* there is train_00001"):

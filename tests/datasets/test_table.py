@@ -66,7 +66,9 @@ def test_splits_are_called_as_everywhere(table):
 def test_a_column_is_a_value_if_all_its_cells_are_numbers_or_empty(table):
     reader = table("file,yaw,remark,repeat,blank", "a.jpg,1.5,3,2,", "b.jpg,,dark,1,", "c.jpg,-2e1,4,1,")
     assert [dict(s.values) for s in reader.samples("all")] == [{"yaw": 1.5}, {}, {"yaw": -20.0}]
-    assert "all splits: 2 columns are not all numbers and no values (remark, blank)" in reader.notes()
+    [note] = reader.notes()
+    columns = "remark: line 3 has 'dark', blank: all cells are empty"
+    assert note == f"all splits: 2 columns are not all numbers, so they are no values ({columns})"
 
 
 def test_landmarks_may_be_named_by_the_persons_sides_and_be_missing(table):
@@ -86,15 +88,23 @@ def test_without_box_and_landmarks_a_picture_is_a_face(table):
 
 def test_pictures_may_lie_in_images_beside_the_table(table, tmp_path):
     madeup.write(tmp_path / "images" / "deep" / "d.jpg", np.zeros((8, 8, 3), np.uint8))
-    [sample] = table("file,label", "deep/d.jpg,x").samples("all")
+    reader = table("file,label", "gone.jpg,x", "deep/d.jpg,x")  # the first may be missing
+    [sample] = reader.samples("all")
     assert sample.image == tmp_path / "images" / "deep" / "d.jpg" and sample.name == "deep/d.jpg"
+    assert reader.notes() == ("all: 1 listed picture is not in the folder images beside the csv file (gone.jpg)",)
+
+
+def test_full_paths_are_not_said_to_be_looked_for_in_a_folder_that_is_not_there(table, tmp_path):
+    reader = table("file,label", f"{tmp_path}/a.jpg,x", f"{tmp_path}/gone.jpg,x")
+    assert len(reader.samples("all")) == 1
+    assert reader.notes() == (f"all: 1 listed picture is not there ({tmp_path}/gone.jpg)",)
 
 
 def test_missing_pictures_are_counted_and_an_error_when_all_are(table):
     reader = table("file,label,split", "a.jpg,x,train", "gone.jpg,x,train", ",x,train", "gone.jpg,x,test")
     assert len(reader.samples("train")) == 1
     [note] = reader.notes()
-    assert note.startswith("train: 2 of the pictures listed are not in ") and note.endswith("(gone.jpg, an empty name)")
+    assert note == "train: 2 listed pictures are not beside the csv file (gone.jpg, an empty name)"
     with pytest.raises(DatasetError, match="'test' of .* no usable sample.*gone.jpg"):
         reader.samples("test")
 

@@ -132,8 +132,14 @@ def test_missing_odd_and_misshapen_parameters(state, tmp_path, change, words):
         ({"embedding_dim": 8}, "of embedding_dim 16, and the configuration asks for 8"),
         ({"backbone": "timm:test_resnet"}, "of backbone 'inception-resnet-v1'"),
         ({"image_size": 40}, "at least 75 pixels"),
-        ({"imagesize": 160}, "imagesize"),
     ],
 )
 def test_a_configuration_that_such_a_file_cannot_fill(state, tmp_path, config, words):
     fails(state, tmp_path, words, **config)
+
+
+def test_a_value_that_there_is_not_is_no_fault_of_the_file(state, tmp_path):
+    torch.save(state, tmp_path / "file.pth")
+    with pytest.raises(facezoo.WeightsError, match="--config.*no value imagesize; close to it is image_size"):
+        facezoo.convert("dln", tmp_path / "file.pth", tmp_path / "out", {"imagesize": 160})
+    assert not (tmp_path / "out").exists()

@@ -136,7 +136,18 @@ def test_nothing_is_held_out_where_nothing_is_validated(folders: Path, identity:
         config = DLNEmotionTraining(identity=str(identity), device="cpu", readers=("folder",), **values)
         recipe = DLNEmotionRecipe(config, folders)
         assert len(recipe.training["folder"]) == 35 and not recipe.unseen
-        assert any("nobody knows how well" in note for note in recipe.notes()) == ("held_out" in values)
+        why = "Nothing was held out" if "held_out" in values else "Nothing is validated (validate_every=0)"
+        assert any(note.startswith(f"{why}, so nobody knows how well") for note in recipe.notes())
+
+
+@pytest.mark.parametrize("readers", [None, ("rafdb", "folder")])
+def test_a_data_set_given_to_several_readers_is_told_to_name_its_own(folders: Path, identity: Path, readers):
+    values = {"readers": readers} if readers else {}
+    first = "rafdb and folder, and each" if readers else r"affectnet and rafdb \(the default\), and each"
+    with pytest.raises(
+        DatasetError, match=f"the readers are {first} .*--readers folder for a folder per class, --readers rafdb"
+    ):
+        DLNEmotionRecipe(DLNEmotionTraining(identity=str(identity), device="cpu", **values), folders)
 
 
 def test_a_set_of_test_pictures_alone_is_not_trained_on(identity: Path, tmp_path: Path):

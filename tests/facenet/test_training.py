@@ -162,9 +162,15 @@ def test_a_test_split_that_chooses_the_weights_is_said(tmp_path: Path):
     data = madeup.person_folders(tmp_path, splits=("train", "test"), persons=2, each=2)
     notes = " ".join(FacenetRecipe(FacenetTraining(**SHORT), data).notes())
     assert "Validation: 4 faces, split test" in notes
-    assert "The weights are chosen by their loss on the split test: it flatters them." in notes
+    assert "its weights are chosen by their loss on the split test: it flatters them." in notes
     for off in ({"validation": None}, {"validate_every": 0}):
-        assert "chosen by" not in " ".join(FacenetRecipe(FacenetTraining(**SHORT, **off), data).notes())
+        told = " ".join(FacenetRecipe(FacenetTraining(**SHORT, **off), data).notes())
+        assert "chosen by" not in told and "Nothing is validated (" in told
+
+
+def test_data_without_a_split_to_validate_on_are_said(data: Path):
+    told = " ".join(FacenetRecipe(FacenetTraining(**SHORT), data / "train").notes())
+    assert "has no split validation or test beside the one that is trained on), so nobody knows how well" in told
 
 
 @pytest.mark.parametrize(

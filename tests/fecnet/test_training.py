@@ -159,6 +159,7 @@ def test_patience_without_a_validation_is_refused(data: Path, values: dict, off:
         FecnetRecipe(FecnetTraining(**values, **off, patience=3), data)
     recipe = FecnetRecipe(FecnetTraining(**values, **off), data)  # the default is there for runs with a validation
     assert recipe.validate() == {} and not any("flatters" in note for note in recipe.notes())
+    assert any(note.startswith("Nothing is validated (") and "nobody knows how well" in note for note in recipe.notes())
 
 
 def test_a_split_of_ties_teaches_nothing(data: Path, values: dict, monkeypatch):

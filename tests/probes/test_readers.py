@@ -42,6 +42,17 @@ def test_another_layout_says_what_was_expected(fit: Any, emotions: Path):
         fit(emotions, reader="rafdb")
 
 
+def test_a_cell_that_is_no_number_is_named(fit: Any, poses: Path, tmp_path: Path):
+    table = poses.read_text().splitlines()
+    columns, row = table[0].split(","), table[5].split(",")
+    row[columns.index("yaw")] = "abc"
+    path = tmp_path / "faces.csv"
+    path.write_text("\n".join([*table[:5], ",".join(row), *table[6:]]))
+    (tmp_path / "images").symlink_to(poses.parent)
+    with pytest.raises(DatasetError, match="has a value 'yaw'; they have pitch, roll. .*yaw: line 6 has 'abc'"):
+        fit(path, target="yaw")
+
+
 def call(*words: object) -> Any:
     result = CliRunner().invoke(app, [str(word) for word in words], prog_name="facezoo")
     assert result.exit_code == 0, result.output

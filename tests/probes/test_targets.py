@@ -65,6 +65,13 @@ def test_chosen_classes_keep_their_order_and_drop_the_others():
     assert made.names == ("b", "a") and [s.label for s in made.keep(samples)] == ["b", "a"]
 
 
+def test_words_for_emotions_choose_classes_too_where_all_are_emotions():
+    assert target(labelled("happiness", "anger", "fear"), labels=("Angry", "joy")).names == ("anger", "happiness")
+    assert target(labelled("happiness", "anger"), labels=("anger", "joy", "happiness")).names == ("anger", "happiness")
+    with pytest.raises(DatasetError, match="'joy'; there are anna, happiness"):
+        target(labelled("happiness", "anna"), labels=("joy", "anna"))
+
+
 @pytest.mark.parametrize(
     ("samples", "options", "message"),
     [
@@ -90,6 +97,11 @@ def test_samples_with_values_only_say_so_when_classes_are_wanted():
         ([{"yaw": 1.0}, {"yaw": float("inf")}], "The sample 1.jpg has yaw=inf"),
         ([{"yaw": 1.0}, {"yam": 1.0}], "The sample 1.jpg has no value 'yaw'; it has yam. Did you mean yam"),
         ([{"yaw": 1.0}, {}], "it has none"),
+        (
+            [{"yam": 1.0}, {"age": 1.0}],
+            "None of the 2 training samples of . has a value 'yaw'; they have yam, age. Did you mean yam",
+        ),
+        ([{}, {}], "has a value 'yaw'; they have none"),
         ([{"yaw": 1.0}, {"yaw": 1.0}], "yaw is 1 in all 2 training samples"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,27 @@ def test_solving_again_gives_the_same_probe(fit: Any, emotions: Path, emotion_pr
     assert files(fit(emotions, tmp_path / "run", resume=True)) == files(emotion_probe)
 
 
+def test_a_probe_is_not_solved_again_on_other_data(fit: Any, emotions: Path, tmp_path: Path):
+    data = shutil.copytree(emotions, tmp_path / "data")
+    model = fit(data, tmp_path / "run", penalty=1.0)
+    before = {path: path.read_bytes() for path in model.iterdir()}
+    taken = next((data / "validation" / "anger").iterdir())
+    taken.unlink()
+    with pytest.raises(InputError, match="is not what the run .* began with: it had 60 examples .* here are 59"):
+        fit(data, tmp_path / "run", penalty=1.0, resume=True)
+    assert before == {path: path.read_bytes() for path in model.iterdir()}
+
+
+def test_the_log_says_what_is_fitted_and_measured_and_how_faces_were_taken(emotions: Path, encoder: str):
+    config = LinearProbeTraining(encoder=encoder, view="features", device="cpu", penalty=1.0)
+    recipe = LinearProbeRecipe(config, emotions / "train")
+    recipe.solve()
+    fitted, measured = recipe.notes()[:2]
+    assert fitted.startswith("Fitted on 24 samples: all (digest ")
+    assert measured.startswith("Measured on 6 samples: 20% of all, held out (digest ")
+    assert fitted.endswith("). All are taken for face crops.")
+
+
 def test_the_card_says_what_a_stranger_has_to_know(emotion_probe: Path, loaded: Any):
     card = (emotion_probe / "README.md").read_text()
     space = loaded.views["features"].space_id
@@ -142,6 +164,7 @@ def test_faces_are_looked_for_where_pictures_are_no_crops(fit: Any, emotions: Pa
     finally:
         black.unlink()
     assert sum(detector.pictures) == 61
+    assert card.count("Faces were looked for by fixed in 31 pictures and found in 30.") == 1
     assert "no face was found in them: 1 of 31 pictures" in card and "anger 10" in card
     nobody = untrained.FixedDetector(faces=0)
     monkeypatch.setattr(material, "start_from", lambda name, *kind, **more: nobody)
