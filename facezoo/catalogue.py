@@ -154,8 +154,9 @@ def recipes_for(arch: str) -> list[str]:
 
 
 def training(recipe: str) -> str:
-    """The command that trains by a recipe."""
-    return f"facezoo train {recipe} --data DIR -o RUN"
+    """The command that trains by a recipe, with the options that it does not begin without."""
+    needs = discover().get(RecipeSpec, recipe).needs
+    return " ".join(["facezoo train", recipe, *needs, "--data DIR -o RUN"])
 
 
 def list_plugins() -> list[Plugin]:

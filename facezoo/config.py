@@ -40,16 +40,36 @@ def explain(error: ValidationError, kind: type[BaseModel] | None = None) -> str:
         error: of a validation.
         kind: the class that was validated; a name that it does not have is then told with close matches, else with all names.
     """
-    findings = []
+    findings, choices = [], _choices(error)
     for item in error.errors():
+        if _is_choice(item):
+            place, words = ".".join(map(str, item["loc"][:-1])), choices.pop(item["loc"][:-1], None)
+            findings += [f"{place}: Input should be {words} (given {str(item['input'])[:80]!r})"] if words else []
+            continue
         place = ".".join(str(part) for part in item["loc"]) or "the whole"
         inside = inner(kind, item["loc"][:-1]) if kind is not None and item["type"] == "extra_forbidden" else None
         if inside is not None:
             findings.append(_unknown(place, inside))
             continue
         given = "" if item["type"] == "missing" else f" (given {str(item['input'])[:80]!r})"
-        findings.append(f"{place}: {item['msg']}{given}")
+        findings.append(f"{place}: {item['msg'].removeprefix('Value error, ').rstrip('.')}{given}")
     return "; ".join(findings)
+
+
+def _choices(error: ValidationError) -> dict[tuple[int | str, ...], str]:
+    """{place: "'a', 'b' or 'c'"} where each of several kinds of words was refused; pydantic tells each kind apart."""
+    found: dict[tuple[int | str, ...], list[str]] = {}
+    for item in error.errors():
+        if _is_choice(item):
+            found.setdefault(item["loc"][:-1], []).extend(
+                item.get("ctx", {}).get("expected", "").replace(" or ", ", ").split(", ")
+            )
+    return {place: " or ".join([", ".join(words[:-1]), words[-1]][len(words) == 1 :]) for place, words in found.items()}
+
+
+def _is_choice(item: Mapping[str, Any]) -> bool:
+    """True for a finding about one of several kinds of words that a value may be."""
+    return item["type"] == "literal_error" and str(item["loc"][-1]).startswith("literal[")
 
 
 def _unknown(place: str, inside: type[BaseModel]) -> str:

@@ -134,7 +134,7 @@ def _content(path: Path) -> bytes:
     if "://" in str(path) or str(path).startswith(("http:/", "https:/")):
         raise InputError(f"{path} is an address; download the picture and give its path or its bytes.")
     if path.is_dir():
-        raise InputError(f"{path} is a folder, not a picture; a pipeline takes a folder as a whole.")
+        raise InputError(f"{path} is a folder, and here one picture is wanted.")
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:

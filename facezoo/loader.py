@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 
 from facezoo import hub, publish, weights
 from facezoo.catalogue import ways_to
 from facezoo.components import Component, Provenance
+from facezoo.config import explain
 from facezoo.devices import compile_networks, resolve_device, resolve_dtype
 from facezoo.errors import IncompatibleError, InputError, UnknownNameError, WeightsError
 from facezoo.pipelines import FacePipeline, Together
@@ -233,10 +235,21 @@ def _converted(spec: ComponentSpec, format: str, path: Path, config: Mapping[str
             raise UnknownNameError(f"{spec.arch} neither converts nor reads the format {format!r}.")
         component.load_file(path)  # pyright: ignore[reportCallIssue]
         return component.eval(), (f"{path.name}, kept as it is",)
-    made: weights.Converted = resolve(spec.converters[format], f"converter {format}")(path, config)
+    try:
+        made: weights.Converted = resolve(spec.converters[format], f"converter {format}")(path, config)
+    except WeightsError as error:
+        if isinstance(error.__cause__, ValidationError) and _is_about(error.__cause__, config):
+            what = explain(error.__cause__, resolve(spec.config, f"component {spec.arch}"))
+            raise WeightsError(f"The values given for {format} (config, --config KEY=VALUE) do not fit: {what}.") from error
+        raise
     component = weights.create(spec, made.config)
     weights.fill(component, made.tensors, str(path))
     return component.eval(), made.report
+
+
+def _is_about(error: ValidationError, config: Mapping[str, Any]) -> bool:
+    """True if something that the caller gave was refused, not something read from a file."""
+    return any(item["loc"] and item["loc"][0] in config for item in error.errors())
 
 
 def import_weights(name: str, file: str | Path) -> tuple[Path, tuple[str, ...]]:

@@ -7,8 +7,10 @@ for a batch of faces (``annotate``), so several tasks can share one detection (`
 from __future__ import annotations
 
 import dataclasses
+import io
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,10 +36,31 @@ from facezoo.batches import (
 )
 from facezoo.components import Component, Detections, Detector, Encoder, Manipulator, describe
 from facezoo.contracts import BoxReference
-from facezoo.errors import IncompatibleError
+from facezoo.errors import IncompatibleError, PluginError
 from facezoo.plugins import discover
-from facezoo.results import Face, ImageResult, Report
-from facezoo.specs import PipelineSpec
+from facezoo.results import Face, ImageResult, _Record
+from facezoo.specs import PipelineSpec, resolve
+
+
+@dataclass(frozen=True, slots=True)
+class Report(_Record):
+    """One row per slot of a pipeline: {slot, model, device, dtype, source, license, space}."""
+
+    rows: tuple[Mapping[str, Any], ...]
+
+    def __str__(self) -> str:
+        from rich.console import Console
+        from rich.table import Table
+
+        grid = Table(box=None, pad_edge=False)
+        keys = list(self.rows[0]) if self.rows else []
+        for key in keys:
+            grid.add_column(key, overflow="fold")
+        for row in self.rows:
+            grid.add_row(*(str(row[key] if row[key] is not None else "–") for key in keys))
+        console = Console(width=140, file=io.StringIO(), color_system=None)
+        console.print(grid)
+        return console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class Pipeline:
@@ -54,8 +77,16 @@ class Pipeline:
         for slot, requirement in spec.slots.items():
             if slot not in self.slots:
                 raise IncompatibleError(f"{spec.name} needs a component for its slot {slot!r} ({requirement}).")
-            require(self.slots[slot], requirement, f"slot {slot!r} of {spec.name}")
+            self.check_slot(spec, slot, self.slots[slot])
         self.prepare()
+
+    @classmethod
+    def check_slot(cls, spec: PipelineSpec, slot: str, component: Component) -> None:
+        """Raises IncompatibleError for a component that the task does not take, whatever is in the other slots.
+
+        For subclasses to extend. A component is offered for the tasks that do not refuse it here.
+        """
+        require(component, spec.slots[slot], f"slot {slot!r} of {spec.name}")
 
     def prepare(self) -> None:
         """For subclasses: look at the slots once, and refuse what does not fit together."""
@@ -112,8 +143,7 @@ def _taken_by(component: Component) -> str:
             kind, _, detail = needed.partition(":")
             if kind not in kinds or (kind == "detector" and len(spec.slots) > 1):
                 continue
-            views = component.view_table() if kind == "encoder" and isinstance(component, Encoder) else {}
-            if not detail or not views or any(detail in (name, view.role) for name, view in views.items()):
+            if _takes(spec, slot, component):
                 found.append((len(spec.slots), detail, spec.name, slot))
     if not found:
         return ""
@@ -123,6 +153,19 @@ def _taken_by(component: Component) -> str:
         f" It can be used for {tasks}: pipeline({task!r}, {slot}={name!r}), "
         f"or on the command line `facezoo run {task} … --{slot} {name}`."
     )
+
+
+def _takes(spec: PipelineSpec, slot: str, component: Component) -> bool:
+    """True if a task does not refuse a component, nor would use a view of it that was not made for being compared."""
+    kind, _, detail = spec.slots[slot].partition(":")
+    try:
+        task = resolve(spec.target, f"pipeline {spec.name}")
+        getattr(task, "check_slot", Pipeline.check_slot)(spec, slot, component)
+    except (IncompatibleError, PluginError):
+        return False
+    if kind != "encoder" or not detail or not isinstance(component, Encoder):
+        return True
+    return component.view_table()[view_of(component, detail, spec.name)].comparable
 
 
 def view_of(encoder: Encoder, role: str, place: str) -> str:
@@ -258,7 +301,9 @@ class FacePipeline(DetectingPipeline):
                 s.source,
                 (faces[i],) if i in faces else (),
                 s.image.shape[1::-1] if s.image is not None else None,
-                error=s.error,
+                s.frame,
+                s.time,
+                s.error,
             )
             for i, s in enumerate(shots)
         ]

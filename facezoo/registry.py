@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from facezoo.config import explain
 from facezoo.errors import RegistryError, UnknownNameError
 from facezoo.plugins import discover
-from facezoo.sources import Source
+from facezoo.sources import Source, folder_hint
 
 try:
     from yaml import CSafeLoader as _SafeLoader  # libyaml's, several times faster
@@ -219,7 +219,7 @@ class Registry:
         hint = discover().hint(bare, sorted({key for _, key in table}))
         if self.problems:
             hint += f" The registries of these plugins could not be read and may have it: {', '.join(sorted(self.problems))}."
-        raise UnknownNameError(f"No {what} is named {name!r}.{hint} `facezoo list` shows all.")
+        raise UnknownNameError(f"No {what} is named {name!r}.{hint}{folder_hint(name)} `facezoo list` shows all.")
 
 
 def registry_path() -> Path:

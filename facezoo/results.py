@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import pandas
 
 
+FEW = 4  # numbers of an array, or items of a series, that are shown where one is printed
+
+
 class _Record:
     """Turns a frozen dataclass into plain values."""
 
@@ -31,6 +34,12 @@ class _Record:
     def to_json(self, indent: int | None = None) -> str:
         """``to_dict`` as JSON text; NaN becomes null."""
         return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
+
+    def __repr__(self) -> str:
+        """On a line: arrays by shape and dtype, long series by their beginning; what is None or empty is left out."""
+        values = ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self))  # pyright: ignore[reportArgumentType]
+        given = [(k, v) for k, v in values if v is not None and not (isinstance(v, tuple | Mapping) and not v)]
+        return f"{type(self).__name__}({', '.join(f'{name}={_short(value)}' for name, value in given)})"
 
 
 def _plain(value: Any) -> Any:
@@ -49,7 +58,18 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-@dataclass(frozen=True, slots=True)
+def _short(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"{value.shape} {value.dtype}" if value.size > FEW else f"[{', '.join(f'{v:.5g}' for v in value.ravel())}]"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{k}: {_short(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, tuple):
+        more = [f"… {len(value) - FEW} more"] if len(value) > FEW else []
+        return f"({', '.join([*(_short(v) for v in value[:FEW]), *more])})"
+    return f"{value:.4g}" if isinstance(value, float) else repr(value)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Embedding(_Record):
     """A vector that knows its space.
 
@@ -66,7 +86,7 @@ class Embedding(_Record):
     model: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Scores(_Record):
     """Probabilities of classes, which sum to 1. ``label`` is the most probable one."""
 
@@ -77,7 +97,7 @@ class Scores(_Record):
         return max(self.probabilities, key=lambda name: self.probabilities[name])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Pose(_Record):
     """Head pose in degrees. Yaw is positive when the face looks to the picture's right, pitch when it looks up,
     roll when its top leans to the picture's right (clockwise as seen)."""
@@ -87,7 +107,7 @@ class Pose(_Record):
     roll: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Quantity(_Record):
     """A number that knows its units ("degrees"); they are "" where it has none."""
 
@@ -98,7 +118,7 @@ class Quantity(_Record):
         return self.value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Picture(_Record):
     """An RGB picture that can be saved and shows itself in a notebook.
 
@@ -129,7 +149,7 @@ class Picture(_Record):
         return f'<img src="data:image/png;base64,{base64.b64encode(self._repr_png_()).decode()}">'
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Clip(_Record):
     """A video that was written.
 
@@ -146,7 +166,7 @@ class Clip(_Record):
     missed: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Face(_Record):
     """One face in a picture.
 
@@ -175,7 +195,7 @@ class Face(_Record):
     pictures: Mapping[str, Picture] = field(default_factory=dict, metadata={"picture": True})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ImageResult(_Record):
     """All faces of one picture, best first.
 
@@ -251,7 +271,7 @@ def _pandas() -> Any:
     return pandas
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Verification(_Record):
     """Whether two pictures show the same person.
 
@@ -272,7 +292,7 @@ class Verification(_Record):
     second: Face
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Triplet(_Record):
     """Which of three faces has an expression unlike the other two's.
 
@@ -289,7 +309,7 @@ class Triplet(_Record):
     faces: tuple[Face, Face, Face]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Match(_Record):
     """A face found by its expression.
 
@@ -317,7 +337,7 @@ class Match(_Record):
         return row | dict(zip(("x0", "y0", "x1", "y1"), row.pop("box") or (None,) * 4, strict=True))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Searched(_Record):
     """What a search looked through.
 
@@ -336,7 +356,7 @@ class Searched(_Record):
     computed: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Matches(_Record):
     """Faces ranked by how alike their expression is to a query's.
 
@@ -363,7 +383,7 @@ class Matches(_Record):
         return frame
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Comparison(_Record):
     """Similarity of two embeddings of one space.
 
@@ -376,24 +396,3 @@ class Comparison(_Record):
     similarity: float
     distance: float
     space_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Report(_Record):
-    """One row per slot of a pipeline: {slot, model, device, dtype, source, license, space}."""
-
-    rows: tuple[Mapping[str, Any], ...]
-
-    def __str__(self) -> str:
-        from rich.console import Console
-        from rich.table import Table
-
-        grid = Table(box=None, pad_edge=False)
-        keys = list(self.rows[0]) if self.rows else []
-        for key in keys:
-            grid.add_column(key, overflow="fold")
-        for row in self.rows:
-            grid.add_row(*(str(row[key] if row[key] is not None else "–") for key in keys))
-        console = Console(width=140, file=io.StringIO(), color_system=None)
-        console.print(grid)
-        return console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]

@@ -164,11 +164,16 @@ def parse_name(name: str) -> HubReference | DirReference | None:
     if name.startswith("hub:"):
         return _parse_hub(name)
     if "/" in name or "\\" in name:
-        hint = f" A folder is dir:{name}." if Path(name).expanduser().is_dir() else ""
+        hint = folder_hint(name)
         if not hint and _HUB_NAME.fullmatch(f"hub:{name}"):
             hint = f" A repository on the Hub is hub:{name.partition('@')[0]}@<commit>."
         raise UnknownNameError(f"{name!r} is not a name of weights; a name is {FORMS}.{hint}")
     return None
+
+
+def folder_hint(name: str) -> str:
+    """A sentence for a name that nothing has, where a folder here has it; else ""."""
+    return f" A folder is dir:{name}." if Path(name).expanduser().is_dir() else ""
 
 
 def _parse_hub(name: str) -> HubReference:

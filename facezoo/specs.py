@@ -55,12 +55,17 @@ class PipelineSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipeSpec:
-    """A way to train: ``facezoo train NAME``. ``target`` is a ``facezoo.training.Recipe``."""
+    """A way to train: ``facezoo train NAME``. ``target`` is a ``facezoo.training.Recipe``.
+
+    Attributes:
+        needs: options without which it does not begin, as a command has them ("--start dir:RUN/model").
+    """
 
     name: str
     target: str
     config: str
     summary: str
+    needs: tuple[str, ...] = ()
     plugin: str = ""
 
 

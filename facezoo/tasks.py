@@ -9,7 +9,7 @@ import torch
 
 from facezoo.batches import FaceBatch
 from facezoo.catalogue import list_models
-from facezoo.components import Classifier, Encoder, Head, describe
+from facezoo.components import Classifier, Component, Encoder, Head, describe
 from facezoo.errors import IncompatibleError, InputError
 from facezoo.labels import SEVEN_EMOTIONS
 from facezoo.pipelines import DetectingPipeline, FacePipeline, view_of
@@ -18,6 +18,7 @@ from facezoo.results import Embedding, Face, ImageResult, Pose, Scores, Triplet,
 from facezoo.specs import PipelineSpec
 
 PAIRS = ("first-second", "first-third", "second-third")
+STATED_BY = {"facezoo": "facezoo's own measurement", "paper": "its paper", "release": "its release"}
 TIE = 1e-5  # of the longest vector: distances that differ by less differ by rounding
 
 
@@ -60,14 +61,21 @@ class FaceVerification(IdentityEmbedding):
     without one only the similarity is given and ``same`` is None.
     """
 
+    @classmethod
+    def check_slot(cls, spec: PipelineSpec, slot: str, component: Component) -> None:
+        super().check_slot(spec, slot, component)
+        if not isinstance(component, Encoder):
+            return
+        view = view_of(component, cls.role, spec.name)
+        if not component.view_table()[view].comparable:
+            raise IncompatibleError(
+                f"The view {view} of {describe(component)} is a part of its other views and was not made to tell "
+                f"people apart: the cosine of two faces says nothing about who they are, so {spec.name} gives none. "
+                f"{_made_for(spec)}"
+            )
+
     def prepare(self) -> None:
         super().prepare()
-        if not self.encoder.view_table()[self.view].comparable:
-            raise IncompatibleError(
-                f"The view {self.view} of {describe(self.encoder)} is a part of its other views and was not made to tell "
-                f"people apart: the cosine of two faces says nothing about who they are, so {self.spec.name} gives none. "
-                f"{_made_for(self.spec)}"
-            )
         self.threshold, self.false_accept_rate = measured_threshold(self.encoder)
 
     def __call__(self, x: Any, other: Any = None, **options: Any) -> Any:
@@ -138,11 +146,11 @@ def odd_of(distances: tuple[float, ...], tolerance: float = 0.0) -> int | None:
 class EmotionRecognition(FacePipeline):
     """Probabilities of seven emotions per face."""
 
-    def prepare(self) -> None:
-        labels = self.classifier.labels or ()
-        if set(labels) - set(SEVEN_EMOTIONS):
-            odd = ", ".join(sorted(set(labels) - set(SEVEN_EMOTIONS)))
-            raise IncompatibleError(f"{describe(self.classifier)} knows {odd}, which {self.spec.name} does not.")
+    @classmethod
+    def check_slot(cls, spec: PipelineSpec, slot: str, component: Component) -> None:
+        super().check_slot(spec, slot, component)
+        if slot == "classifier" and (others := set(component.labels or ()) - set(SEVEN_EMOTIONS)):
+            raise IncompatibleError(f"{describe(component)} knows {', '.join(sorted(others))}, which {spec.name} does not.")
 
     def annotate(self, batch: FaceBatch) -> list[dict[str, Any]]:
         classifier: Classifier = self.classifier
@@ -154,12 +162,16 @@ class EmotionRecognition(FacePipeline):
 class HeadPose(FacePipeline):
     """Yaw, pitch and roll in degrees, by a head on an encoder's view."""
 
+    @classmethod
+    def check_slot(cls, spec: PipelineSpec, slot: str, component: Component) -> None:
+        super().check_slot(spec, slot, component)
+        if slot == "head" and (tuple(component.labels or ()) != ("yaw", "pitch", "roll") or component.units != "degrees"):
+            given = ", ".join(component.labels or ("values without names",))
+            given += f" in {component.units}" if component.units else ""
+            raise IncompatibleError(f"{describe(component)} gives {given}, not yaw, pitch, roll in degrees.")
+
     def prepare(self) -> None:
-        head: Head = self.head
-        if tuple(head.labels or ()) != ("yaw", "pitch", "roll") or head.units != "degrees":
-            given = ", ".join(head.labels or ("values without names",)) + (f" in {head.units}" if head.units else "")
-            raise IncompatibleError(f"{describe(head)} gives {given}, not yaw, pitch, roll in degrees.")
-        fits(head, self.encoder)
+        fits(self.head, self.encoder)
 
     def annotate(self, batch: FaceBatch) -> list[dict[str, Any]]:
         encoder: Encoder = self.encoder
@@ -174,7 +186,10 @@ def only_face(result: ImageResult) -> Face:
     if result.error is not None:
         raise InputError(result.error)
     if not result.faces:
-        raise InputError(f"No face was found in {result.source}; try another detector or a lower min_score.")
+        raise InputError(
+            f"No face was found in {result.source}; try another detector (detector=…, on the command line "
+            "--detector ID), or let fainter faces count (min_score=0.3, --min-score 0.3)."
+        )
     return result.faces[0]
 
 
@@ -188,14 +203,30 @@ def fits(head: Head, encoder: Encoder) -> None:
         given = view.space_id if view else "no such view"
         raise IncompatibleError(
             f"{describe(head)} was trained on {wanted.encoder}, view {wanted.view} (space {wanted.space_id}); "
-            f"{describe(encoder)} gives {given}. Use encoder={wanted.encoder!r}."
+            f"{describe(encoder)} gives {given}. "
+            f"Use that encoder: encoder={wanted.encoder!r}, on the command line --encoder {wanted.encoder}."
         )
 
 
 def _made_for(spec: PipelineSpec) -> str:
-    """The registered encoders of a task, as a next step."""
-    names = [row.id for row in list_models(task=spec.name)]
-    return f"Use an encoder made for it: {', '.join(names)}." if names else "Use an encoder made for it."
+    """The registered encoders of a task, as a next step; the highest stated accuracy first, those without one last."""
+    stated = {row.id: _accuracy(row.id, spec.name) for row in list_models(task=spec.name)}
+    names = sorted(stated, key=lambda name: -stated[name][0])
+    listed = [f"{name} ({stated[name][1]})" if stated[name][1] else name for name in names]
+    if not listed:
+        return "Use an encoder made for it."
+    return (
+        f"Use an encoder made for it, with the accuracy that is stated (on data of different difficulty): {', '.join(listed)}."
+    )
+
+
+def _accuracy(name: str, task: str) -> tuple[float, str]:
+    """The highest accuracy in percent that the registry has of a model at a task, and in words whose it is; else 0 and ""."""
+    metrics = [m for m in load_registry().model(name).metrics if m.task == task and m.metric == "accuracy (%)"]
+    best = max(metrics, key=lambda metric: metric.value, default=None)
+    if best is None:
+        return 0.0, ""
+    return best.value, f"{best.value:g} % on {best.dataset}, by {STATED_BY[best.measured_by]}"
 
 
 def measured_threshold(encoder: Encoder) -> tuple[float | None, float | None]:

@@ -108,7 +108,10 @@ def read_manifest(directory: Path) -> Manifest:
     if not path.is_file() and (directory / "model" / CONFIG).is_file():
         raise WeightsError(f"{directory} has no {CONFIG}, but {directory / 'model'} has one: name that folder.")
     if not path.is_file():
-        raise WeightsError(f"{directory} has no {CONFIG}, so nobody knows what its weights are. `facezoo convert` writes both.")
+        raise WeightsError(
+            f"{directory} has no {CONFIG}, so it is no component directory: "
+            f"that holds {CONFIG} and {MODEL}, as `facezoo train` (in RUN/model) and `facezoo convert` write them."
+        )
     try:
         return Manifest.model_validate_json(path.read_bytes())
     except ValidationError as error:

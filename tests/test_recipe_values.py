@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from facezoo.catalogue import training
 from facezoo.cli.values import meanings
 from facezoo.errors import InputError
 from facezoo.plugins import discover
@@ -37,3 +38,18 @@ def test_defaults_fit_their_own_bounds_and_every_value_has_a_meaning(spec: Recip
     kind = values_of(spec)
     assert read_config(kind, kind().model_dump()) == kind()
     assert set(kind.model_fields) - set(meanings(kind)) == set()
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+def test_what_a_recipe_needs_are_values_of_it_and_part_of_its_command(spec: RecipeSpec):
+    for need in spec.needs:
+        option, value = need.split(" ")
+        assert option.startswith("--") and option[2:] in values_of(spec).model_fields and value
+    assert training(spec.name).split(" --data ")[0] == " ".join(["facezoo train", spec.name, *spec.needs])
+
+
+def test_the_recipes_that_start_from_a_model_say_so():
+    assert {spec.name: spec.needs[0].split()[0] for spec in SPECS if spec.needs} == {
+        "cycle-face-identity": "--start", "dln": "--identity", "dln-emotion": "--identity", "fecnet": "--trunk",
+        "linear-probe": "--encoder",
+    }  # fmt: skip

@@ -11,10 +11,13 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+ALIKE = 0.75  # from which likeness on an option may have been meant; their own 0.6 takes --device for --view
 
 
 class _PlainHelp:
@@ -32,6 +35,15 @@ class _PlainHelp:
 
 class Command(_PlainHelp, TyperCommand):
     """One of the commands here."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:  # typer and click have an exception each for an option that is not there
+            given, close = getattr(error, "option_name", None), getattr(error, "possibilities", None)
+            if given and close:
+                error.possibilities = get_close_matches(given, close, cutoff=ALIKE)  # type: ignore[attr-defined]
+            raise
 
 
 class Group(_PlainHelp, TyperGroup):

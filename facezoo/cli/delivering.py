@@ -194,7 +194,7 @@ def _row(face: Face) -> dict[str, str]:
         label = face.emotions.label
         found.append(f"{label} {face.emotions.probabilities[label]:.0%}")
     if face.pose:
-        found.append(f"yaw {face.pose.yaw:+.0f}°, pitch {face.pose.pitch:+.0f}°, roll {face.pose.roll:+.0f}°")
+        found.append(f"yaw {face.pose.yaw:+z.0f}°, pitch {face.pose.pitch:+z.0f}°, roll {face.pose.roll:+z.0f}°")
     found += [f"{name}: {s.label} {s.probabilities[s.label]:.0%}" for name, s in face.scores.items()]
     found += [f"{name} {q.value:.3g} {q.units}".rstrip() for name, q in face.values.items()]
     found += [name.replace("_", " ") for name in face.pictures]

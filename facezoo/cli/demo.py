@@ -16,7 +16,8 @@ from facezoo.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
 
-    from facezoo.results import Face, Report
+    from facezoo.pipelines import Report
+    from facezoo.results import Face
 
 NAME = "facezoo-demo.png"
 TASKS = ["frontalization", "identity-embedding"]

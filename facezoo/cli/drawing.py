@@ -20,29 +20,48 @@ def font(size: float) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
 
 
 def mark(image: np.ndarray, faces: Sequence[Face]) -> np.ndarray:
-    """A copy of a picture, (H, W, 3) uint8 RGB, with box, landmarks, number and what was found of each face on it."""
+    """A copy of a picture, (H, W, 3) uint8 RGB, with box, landmarks, number and what was found of each face on it.
+
+    Of a face that is the whole picture only what was found is written, at the lower edge.
+    """
     picture = Image.fromarray(image)
     draw = ImageDraw.Draw(picture)
     unit = max(1.0, min(picture.size) / 320)  # lines and letters grow with the picture
     for index, face in enumerate(faces):
+        said = _found(face)
         if face.box is None:
+            whole = (0.0, 0.0, float(picture.width), float(picture.height))
+            if said:
+                _label(draw, _lines(said), whole, _fitting(_lines(said), 11 * unit, picture.width), picture.size)
             continue
         x0, y0, x1, y1 = (float(v) for v in face.box)
         draw.rectangle((x0, y0, x1, y1), outline=BOX, width=round(2 * unit))
         for x, y in face.landmarks if face.landmarks is not None else ():
             radius = 1.6 * unit
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=BOX)
-        said = _found(face)
-        label = "\n".join([f" {index}: {said[0]} " if said else f" {index} ", *(f" {line} " for line in said[1:])])
-        _label(draw, label, (x0, y0), font(11 * unit), picture.width)
+        label = _lines([f"{index}: {said[0]}" if said else f"{index}", *said[1:]])
+        _label(draw, label, (x0, y0, x1, y1), font(11 * unit), picture.size)
     return np.asarray(picture)
 
 
-def _label(draw: ImageDraw.ImageDraw, text: str, place: tuple[float, float], letters: Any, width: int) -> None:
-    """Lines above a box's upper left corner; what would leave the picture at the top or at the right is moved into it."""
+def _lines(said: Sequence[str]) -> str:
+    return "\n".join(f" {line} " for line in said)
+
+
+def _fitting(text: str, size: float, width: int) -> Any:
+    """The font in that size, or so much smaller that the lines fit into a width."""
+    needed = ImageDraw.Draw(Image.new("RGB", (1, 1))).multiline_textbbox((0, 0), text, font=font(size))[2]
+    return font(max(5.0, size * min(1.0, width / needed)))
+
+
+def _label(
+    draw: ImageDraw.ImageDraw, text: str, box: tuple[float, float, float, float], letters: Any, size: tuple[int, int]
+) -> None:
+    """Lines above a box, from its left edge on; where there is no room below it, else at its lower edge: eyes stay free."""
     left, top, right, bottom = draw.multiline_textbbox((0, 0), text, font=letters, anchor="la")
-    x = max(0.0, min(place[0], width - right))
-    y = max(0.0, place[1] - bottom)
+    x = max(0.0, min(box[0], size[0] - right))
+    free = [y for y in (box[1] - bottom, box[3] + 1) if 0 <= y <= size[1] - bottom]
+    y = free[0] if free else max(0.0, min(box[3], size[1]) - bottom)
     draw.rectangle((x + left, y + min(top, 0), x + right, y + bottom), fill=BOX)
     draw.multiline_text((x, y), text, fill=INK, font=letters, anchor="la")
 
@@ -51,12 +70,21 @@ def _found(face: Face) -> list[str]:
     """What is said of a face beside its box, line by line: what was computed, else the detector's score."""
     said = [f"{scores.label} {scores.probabilities[scores.label]:.2f}" for scores in (face.emotions,) if scores]
     if face.pose:
-        said += [f"yaw {face.pose.yaw:+.0f}°", f"pitch {face.pose.pitch:+.0f}°", f"roll {face.pose.roll:+.0f}°"]
+        said += [f"yaw {face.pose.yaw:+z.0f}°", f"pitch {face.pose.pitch:+z.0f}°", f"roll {face.pose.roll:+z.0f}°"]
     said += [f"{name}: {scores.label} {scores.probabilities[scores.label]:.2f}" for name, scores in face.scores.items()]
     said += [f"{name} {value.value:.3g} {value.units}".rstrip() for name, value in face.values.items()]
     if said or face.score is None:
         return said
     return [f"{face.score:.2f}"]
+
+
+def enlarged_to(image: np.ndarray, side: int) -> np.ndarray:
+    """A picture, (H, W, 3) uint8 RGB, whose shorter side has at least so many pixels."""
+    factor = side / min(image.shape[:2])
+    if factor <= 1:
+        return image
+    width, height = (round(length * factor) for length in (image.shape[1], image.shape[0]))
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
 
 
 def around(image: np.ndarray, box: np.ndarray | None, scale: float = 1.5) -> np.ndarray:

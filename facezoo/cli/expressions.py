@@ -26,13 +26,14 @@ def emotion(
     """What do the faces express? Probabilities of emotions.
 
     Per face the most probable of the model's classes, and the probability of each. With -o FOLDER the faces are drawn with
-    their label. A label describes what a face looks like; it is not what somebody feels.
+    their label. A label describes what a face looks like; it is not what somebody feels. Without a model that is here the
+    command says how to come by one; RUN is the folder of a training.
 
     \b
     Examples:
-      facezoo emotion photo.jpg
-      facezoo emotion photos -o emotions.csv
-      facezoo emotion photo.jpg --model dir:my-run/model -o drawn
+      facezoo emotion photo.jpg --model dir:RUN/model
+      facezoo emotion photos --model dir:RUN/model -o emotions.csv --keep-going
+      facezoo emotion photo.jpg --model dir:RUN/model -o drawn
     """
     options = {**picking.calling, "batch_size": compute.batch_size}
     perform("emotion-recognition", pictures, slots.chosen({}), options, compute, output, shared, rows=_emotions)

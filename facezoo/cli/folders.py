@@ -46,8 +46,19 @@ def tell_folder(name: str, shared: Shared) -> None:
         "reads": requires and f"view {requires['view']} of {requires['encoder']}, space {requires['space_id']}",
         "sha256": facts["sha256"],
         "next step": steps.next_command(name, component),
-        "card": "\n".join([" ".join(part.split()) for part in card.split("\n\n") if not part.startswith("#")][:CARD_PARTS]),
+        "card": "\n".join([_unwrapped(part) for part in card.split("\n\n") if not part.startswith("#")][:CARD_PARTS]),
     })  # fmt: skip
+
+
+def _unwrapped(paragraph: str) -> str:
+    """A paragraph as one line; of a list a line per item."""
+    lines: list[str] = []
+    for line in paragraph.splitlines():
+        if lines and not line.lstrip().startswith(("- ", "* ")):
+            lines[-1] += f" {line.strip()}"
+        else:
+            lines.append(line.strip())
+    return "\n".join(lines)
 
 
 def _facts(name: str, component: Component) -> dict[str, Any]:

@@ -108,7 +108,8 @@ def fail(error: BaseException, *, traceback: bool) -> None:
     """An error as one paragraph on standard error, below its traceback if that is wanted."""
     if traceback:
         tracebacks.print_exception(error, file=sys.stderr)
-    text = " ".join(str(error).split()) or type(error).__name__
+    notes: list[str] = getattr(error, "__notes__", [])
+    text = " ".join(" ".join([str(error), *notes]).split()) or type(error).__name__
     _paragraph(f"{_bold('Error:', sys.stderr, colour='31')} {text}", sys.stderr)
 
 

@@ -10,9 +10,11 @@ from typing import Self
 
 from facezoo import images, video
 from facezoo.cli import drawing
-from facezoo.cli.delivering import Target, crops_of, stems
-from facezoo.errors import InputError
+from facezoo.cli.delivering import Target, crops_of, many, stems
+from facezoo.errors import FacezooError, InputError
 from facezoo.results import ImageResult
+
+LEGIBLE = 256  # pixels of the shorter side of a face crop that is drawn on
 
 
 class Sketches:
@@ -35,6 +37,8 @@ class Sketches:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._video is not None:
             self._video.close(kind, error, trace)
+        if isinstance(error, FacezooError) and self.target.kind == "folder" and self._written:
+            error.add_note(f"{many(len(self._written), 'drawing')} made before that stay in {self.target.path}.")
 
     def add(self, result: ImageResult) -> None:
         if result.error is not None:
@@ -44,7 +48,10 @@ class Sketches:
         elif result.frame is not None:
             self._frame(result)
         else:
-            self._write(drawing.mark(images.read(result.source), result.faces), f"{self.stem(result.source)}.png")
+            image = images.read(result.source)
+            if any(face.box is None for face in result.faces):  # a face crop, often too small for letters; no box to move
+                image = drawing.enlarged_to(image, LEGIBLE)
+            self._write(drawing.mark(image, result.faces), f"{self.stem(result.source)}.png")
 
     def _made(self, result: ImageResult) -> None:
         frame = f"-{result.frame:06d}" if result.frame is not None else ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facezoo.cli.delivering import Rows, deliver, target_of
+from facezoo.cli.delivering import Rows, Target, deliver, rows_of, target_of
 from facezoo.cli.options import Compute, DetectorSlot, EncoderSlots, ManipulatorSlots, Picking, Shared, Slots, values
 from facezoo.cli.telling import check_target, tell
 from facezoo.cli.walking import check_inputs, number_of_inputs, takes, walk
@@ -198,7 +198,7 @@ def perform(
     pipe = pipeline(name, **compute.loading, **slots)
     count = number_of_inputs(pipe)
     if count is None:
-        deliver(walk(pipe, inputs, options), target, shared, rows)
+        deliver(walk(pipe, inputs, options), target, shared, _shown(rows or rows_of, target))
         return
     if len(inputs) != count:
         raise InputError(f"{name} takes {count} inputs, not {len(inputs)}; see `facezoo info {name}`.")
@@ -206,3 +206,8 @@ def perform(
     if target is not None and target.kind == "video" and takes(pipe, "output"):
         options = {**options, "output": target.path}
     tell(pipe(*inputs, **options), target, shared)
+
+
+def _shown(rows: Callable[[ImageResult], Rows], target: Target | None) -> Callable[[ImageResult], Rows]:
+    """What the screen shows: of a video that is written somewhere no row per frame."""
+    return lambda result: [] if target is not None and result.frame is not None else rows(result)

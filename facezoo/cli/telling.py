@@ -46,6 +46,8 @@ def tell(result: Any, target: Target | None, shared: Shared) -> None:
         _write(result, target)
     if isinstance(result, Matches):
         screen.note(_searched(result, target), shared)
+    elif target is not None and not isinstance(result, Picture | Clip):  # these have said where they are
+        screen.note(f"-> {target.path}", shared)
 
 
 def check_target(pipe: Any, inputs: Sequence[Path], target: Target | None) -> None:
@@ -121,7 +123,7 @@ def _tell_clip(result: Clip) -> None:
 
 
 def _tell_triplet(result: Triplet) -> None:
-    odd = "none: two pairs are equally close"
+    odd = _why_none(result)
     if result.odd is not None:
         odd = f"the {ORDINALS[result.odd]}, {result.sources[result.odd]}"
     distances = [f"{pair.replace('-', ' to ')}: {distance:.3f}" for pair, distance in result.distances.items()]
@@ -130,6 +132,19 @@ def _tell_triplet(result: Triplet) -> None:
         "distances": "\n".join(distances),
         "compared": _compared(next(iter(result.faces[0].embeddings.values()))),
     })  # fmt: skip
+
+
+def _why_none(result: Triplet) -> str:
+    """Why there is no odd one: how many of the pairs are equally close."""
+    import numpy as np
+
+    from facezoo.tasks import TIE
+
+    distances = np.array(list(result.distances.values()))
+    if not np.isfinite(distances).all():
+        return "none: a distance is no number"
+    longest = max(float(np.linalg.norm(e.values)) for face in result.faces for e in face.embeddings.values())
+    return f"none: {'all three' if np.ptp(distances) <= TIE * longest else 'two'} pairs are equally close"
 
 
 def _write_triplet(result: Triplet, path: Path) -> None:

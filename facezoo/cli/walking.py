@@ -37,13 +37,17 @@ def walk(pipe: FacePipeline, inputs: Sequence[Path], options: Mapping[str, Any])
     """A result per picture and per frame, in the order of the inputs, in constant memory.
 
     Raises:
-        InputError: something that cannot be read, unless the options say on_error="record".
+        InputError: something that cannot be read, unless the options say on_error="record". The results before it came.
     """
     for portion in portions(inputs):
         if isinstance(portion, Path):
             yield from pipe.video(portion, **options)
-        else:
-            yield from pipe.stream(portion, **options)
+            continue
+        for result in pipe.stream(portion, **{**options, "on_error": "record"}):
+            if result.error is not None and options.get("on_error") != "record":
+                more = " With --keep-going it is recorded, and the others are done." if len(portion) > 1 else ""
+                raise InputError(f"{result.error}{more}")
+            yield result
 
 
 def portions(inputs: Iterable[Path]) -> Iterator[Path | list[Path]]:

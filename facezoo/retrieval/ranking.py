@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from facezoo import images
 from facezoo.batches import Options, gather, is_single, make_options
 from facezoo.components import Component, Encoder, describe
 from facezoo.errors import IncompatibleError, InputError
-from facezoo.pipelines import DetectingPipeline
+from facezoo.pipelines import DetectingPipeline, view_of
 from facezoo.results import Match, Matches, Searched
 from facezoo.retrieval.index import (
     Block,
@@ -42,19 +42,21 @@ class ExpressionRetrieval(DetectingPipeline):
     length 1 both give the same order.
     """
 
-    def __init__(self, spec: PipelineSpec, slots: Mapping[str, Component]) -> None:
-        encoder = slots.get("encoder")
-        if isinstance(encoder, Encoder):
-            _expressions_only(encoder, spec.name)
-        super().__init__(spec, slots)
+    @classmethod
+    def check_slot(cls, spec: PipelineSpec, slot: str, component: Component) -> None:
+        if isinstance(component, Encoder):
+            _expressions_only(component, spec.name)
+        super().check_slot(spec, slot, component)
+        if isinstance(component, Encoder):
+            view = view_of(component, "expression", spec.name)
+            if (role := component.view_table()[view].role) != "expression":
+                raise IncompatibleError(
+                    f"The view {view} of {describe(component)} is about {role}; {spec.name} is for expressions."
+                )
 
     def prepare(self) -> None:
         self._each = ExpressionEmbedding(self.spec, self.slots)
         self.view = self._each.view
-        if (role := self.encoder.view_table()[self.view].role) != "expression":
-            raise IncompatibleError(
-                f"The view {self.view} of {describe(self.encoder)} is about {role}; {self.spec.name} is for expressions."
-            )
 
     def __call__(self, query: Any, gallery: Any, *, top: int = 20, index: str | Path | None = None, **options: Any) -> Matches:
         """Ranks faces by the similarity of their expression to the query's.
@@ -206,7 +208,10 @@ def _without_faces(gallery: Any, tally: Tally) -> str:
         return f"{tally.errors[0]} The gallery is a folder of pictures, or an index of one (.parquet)."
     text = f"No face was found in {where}: {tally.pictures} picture{'' if tally.pictures == 1 else 's'} looked at"
     text += f", {len(tally.errors)} of which could not be read ({tally.errors[0]})" if tally.errors else ""
-    return f"{text}. Try another detector, a lower min_score, or cropped for pictures that are faces already."
+    return (
+        f"{text}. Try another detector, let fainter faces count (min_score, --min-score), or say that the pictures are faces "
+        "already (cropped, --cropped)."
+    )
 
 
 def _index_in(gallery: Any) -> ExpressionIndex | None:

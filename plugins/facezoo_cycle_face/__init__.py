@@ -56,5 +56,6 @@ def facezoo_recipes() -> tuple[RecipeSpec, ...]:
             target="facezoo_cycle_face.train:IdentityRecipe",
             config="facezoo_cycle_face.train:IdentityTraining",
             summary="Stage 2: identity encoder and identity decoder (identity cycle) on a stage-1 model",
+            needs=("--start dir:STAGE1/model",),
         ),
     )

@@ -93,7 +93,7 @@ class ExpressionTransfer(DetectingPipeline):
     def _one_face(self, picture: Any, options: Options) -> Cut:
         cut = self._cuts([Shot(name_of(picture), read(picture))], options)[0]
         if cut is None:
-            raise InputError(f"No face was found in {name_of(picture)}; try another detector or a lower min_score.")
+            raise InputError(f"No face was found in {name_of(picture)}; try another detector or a lower --min-score.")
         return cut
 
     @torch.inference_mode()

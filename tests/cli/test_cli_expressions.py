@@ -170,11 +170,12 @@ def test_run_takes_three_pictures_for_a_triplet(cli, photos: Path, models: dict[
     result = cli("run", "odd-one-out", *pictures, *options, "-o", tmp_path / "three.png")
     assert result.exit_code == 0
     assert "odd one out" in result.stdout and "first to third" in result.stdout
+    assert f"-> {tmp_path / 'three.png'}" in result.stderr
     assert images.read(tmp_path / "three.png").shape[1] > 3 * 256
     facts = json.loads(cli("run", "odd-one-out", *pictures, *options, "--json").stdout)
     assert facts["odd"] == 2 and len(facts["distances"]) == 3
     same = cli("run", "odd-one-out", *[pictures[0]] * 3, *options)
-    assert "two pairs are equally close" in same.stdout
+    assert "all three pairs are equally close" in same.stdout
     few = cli("run", "odd-one-out", *pictures[:2], *options)
     assert few.exit_code == 1 and "3 inputs" in few.stderr
 

@@ -130,7 +130,8 @@ def test_tasks_that_have_their_models_ask_for_none() -> None:
 
 
 def test_info_of_an_unreleased_model_names_the_recipe_that_trains_one(cli: Callable[..., Any]) -> None:
-    assert "facezoo train dln --data DIR -o RUN (" in cli("info", "dln-fec").stdout
+    assert "facezoo train dln --identity facenet-vggface2 --data DIR -o RUN (" in cli("info", "dln-fec").stdout
+    assert "facezoo train dln-emotion --identity facenet-vggface2 --data" in cli("info", "emotion-recognition").stdout
     assert "facezoo run face-detection PICTURE.jpg --detector haar-frontal" in cli("info", "haar-frontal").stdout
 
 
