@@ -28,6 +28,7 @@ docs: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/cycle_face.py
+	$(BIN)/python benchmarks/expression_networks.py --no-compile
 
 # Installed once; again when pyproject.toml or the constraints change.
 $(STAMP): pyproject.toml constraints.txt
