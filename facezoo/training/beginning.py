@@ -17,7 +17,7 @@ from facezoo.errors import InputError
 from facezoo.training.recipe import TrainingConfig
 
 CONFIG, DATA = "config.yaml", "data.json"
-FREE = {"workers", "device", "keep_checkpoints", "checkpoint_every", "pictures_every", "max_steps", "patience"}
+FREE = frozenset({"workers", "device", "keep_checkpoints", "checkpoint_every", "pictures_every", "max_steps", "patience"})
 LONGER = (
     " Schedules follow from the number of epochs, so a run keeps it. To train longer begin a new run with epochs to spare, "
     "and end it by max_steps, which may be another at every --resume."
@@ -69,7 +69,7 @@ def begin(output: Path, config: TrainingConfig, data: Mapping[str, Any] | None =
 
 
 def data_of(output: Path) -> Mapping[str, Any] | None:
-    """What ``begin`` wrote of the data; None where it wrote nothing."""
+    """What ``begin`` wrote of the data; None where it wrote nothing. Raises InputError where the file is damaged."""
     path = output / DATA
     try:
         return json.loads(path.read_text()) if path.is_file() else None
