@@ -134,8 +134,8 @@ def require(component: Component, requirement: str, place: str) -> None:
         raise IncompatibleError(f"{name} does not fit {place}: it does not say what its outputs are.")
 
 
-def _taken_by(component: Component) -> str:
-    """The tasks that take a component, and how one is run: the one with the fewest and least demanding slots."""
+def tasks_for(component: Component) -> list[tuple[str, str]]:
+    """The tasks that take a component, and in which slot: those with the fewest slots, made for its like, first."""
     kinds = component.spec.kinds if component.spec else ()
     found = []
     for spec in discover().all(PipelineSpec):
@@ -144,11 +144,16 @@ def _taken_by(component: Component) -> str:
             if kind not in kinds or (kind == "detector" and len(spec.slots) > 1):
                 continue
             if _takes(spec, slot, component):
-                found.append((len(spec.slots), detail, spec.name, slot))
+                found.append((len(spec.slots), not detail, detail, spec.name, slot))
+    return [(task, slot) for *_, task, slot in sorted(found)]
+
+
+def _taken_by(component: Component) -> str:
+    found = tasks_for(component)
     if not found:
         return ""
-    _, _, task, slot = min(found)
-    tasks, name = ", ".join(each for _, _, each, _ in sorted(found)), describe(component)
+    task, slot = found[0]
+    tasks, name = ", ".join(each for each, _ in found), describe(component)
     return (
         f" It can be used for {tasks}: pipeline({task!r}, {slot}={name!r}), "
         f"or on the command line `facezoo run {task} … --{slot} {name}`."

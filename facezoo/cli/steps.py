@@ -42,29 +42,19 @@ def slot_for(task: PipelineRow, kinds: Iterable[str]) -> str | None:
 
 
 def next_command(name: str, component: Component | None = None) -> str:
-    """A command that works with a component directory, tried by putting the component into the slots of the tasks.
-
-    The simplest task that takes it is named: the one with the fewest slots.
+    """A command that works with a component directory: the simplest task that takes it.
 
     Args:
         name: how the user would name it, ``dir:…`` or ``hub:…``.
-        component: what the directory holds, on CPU; None: it is loaded.
+        component: what the directory holds; None: it is loaded.
     """
-    from facezoo.loader import fetch, pipeline
+    from facezoo.loader import fetch
+    from facezoo.pipelines import tasks_for
 
     quoted = shlex.quote(name)
     try:
         found = component if component is not None else fetch(name)
     except FacezooError:  # whoever uses it is told why
         return f"facezoo verify {quoted}"
-    kinds = found.spec.kinds if found.spec else ()
-    for task in sorted(list_pipelines(), key=lambda row: (len(row.slots), row.name)):
-        slot = slot_for(task, kinds)
-        if slot is None:
-            continue
-        try:
-            pipeline(task.name, device="cpu", **{slot: found})  # pyright: ignore[reportArgumentType]  # slots only
-        except FacezooError:
-            continue
-        return running(task, **{slot: quoted})
-    return f"facezoo.load({name!r}) in Python"
+    rows = {row.name: row for row in list_pipelines()}
+    return next((running(rows[task], **{slot: quoted}) for task, slot in tasks_for(found)), f"facezoo.load({name!r}) in Python")

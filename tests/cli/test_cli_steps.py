@@ -140,6 +140,6 @@ def test_a_model_in_the_wrong_slot_is_told_the_right_one(
 ) -> None:
     write(tmp_path, face=(200, 20, 20))
     told = cli("emotion", tmp_path / "face.png", "--model", f"dir:{models['pose']}").stderr
-    assert f"facezoo run linear-probe … --head dir:{models['pose']}" in told
+    assert f"facezoo run head-pose … --head dir:{models['pose']}" in told
     told = cli("emotion", tmp_path / "face.png", "--model", f"dir:{models['person']}").stderr
     assert "face-verification" in told and "expression" not in told  # it has no view about expressions
