@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from facezoo import weights
+from facezoo import loader, plugins, weights
 from facezoo.components import Provenance
 from facezoo.labels import SEVEN_EMOTIONS
 from facezoo.plugin import Classifier, Component, ComponentConfig, ComponentSpec, Encoder, InputContract, SquareCrop, View
+from facezoo.plugins import Plugin, Plugins
 
 
 class ColourConfig(ComponentConfig):
@@ -71,6 +74,13 @@ def spec_of(cls: type[Component]) -> ComponentSpec:
     return ComponentSpec(
         arch=arch, kinds=(kind,), target=f"{__name__}:{cls.__name__}", config=f"{__name__}:ColourConfig", summary="for tests"
     )
+
+
+def make_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The architectures of colours, as if a plugin had brought them."""
+    specs = tuple(replace(spec_of(cls), plugin="colours") for cls in (ColourEncoder, PersonEncoder, ColourClassifier))
+    every = Plugins((*plugins.discover().found, Plugin("colours", "tests.colours", "colours", "1", specs)))
+    monkeypatch.setattr(loader, "discover", lambda: every)
 
 
 def saved(cls: type[Component], directory: Path, **config: Any) -> Path:

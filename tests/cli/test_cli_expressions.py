@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facezoo import images, loader, plugins
+from facezoo import images, loader
 from facezoo.labels import SEVEN_EMOTIONS
-from facezoo.plugins import Plugin, Plugins
-from tests.colours import ColourClassifier, ColourEncoder, PersonEncoder, colour, saved, spec_of, write
+from tests.colours import ColourClassifier, ColourEncoder, PersonEncoder, colour, make_known, saved, write
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +26,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(autouse=True)
 def _known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The architectures of ``models``, as if a plugin had brought them."""
-    specs = tuple(replace(spec_of(cls), plugin="colours") for cls in (ColourEncoder, PersonEncoder, ColourClassifier))
-    every = Plugins((*plugins.discover().found, Plugin("colours", "tests.colours", "colours", "1", specs)))
-    monkeypatch.setattr(loader, "discover", lambda: every)
+    make_known(monkeypatch)
 
 
 @pytest.fixture

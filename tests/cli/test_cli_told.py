@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +10,20 @@ import numpy as np
 import pytest
 import torch
 
-from facezoo import images, loader, pipelines, plugins, weights
+from facezoo import images, loader, pipelines, weights
 from facezoo.cli import drawing
 from facezoo.components import Requirement, View
 from facezoo.errors import IncompatibleError
-from facezoo.plugins import Plugin, Plugins
 from facezoo.results import Face, Pose, Quantity
 from facezoo.video import Writer
 from facezoo_probes.config import LinearProbeConfig
-from tests.colours import ColourClassifier, ColourEncoder, PersonEncoder, loaded, saved, spec_of
+from tests.colours import ColourClassifier, ColourEncoder, loaded, make_known, saved
 from tests.untrained import spec
 
 
 @pytest.fixture(autouse=True)
 def _known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The architectures of colours, as if a plugin had brought them."""
-    specs = tuple(replace(spec_of(cls), plugin="colours") for cls in (ColourEncoder, PersonEncoder, ColourClassifier))
-    every = Plugins((*plugins.discover().found, Plugin("colours", "tests.colours", "colours", "1", specs)))
-    monkeypatch.setattr(loader, "discover", lambda: every)
+    make_known(monkeypatch)
 
 
 @pytest.fixture
