@@ -102,15 +102,8 @@ class AnnotatedTriplet:
 
 @dataclass(slots=True)
 class _Skipped:
-    """How many were left out for one reason, and where the first of them are.
+    """How many were left out for one reason, and where the first of them are."""
 
-    Attributes:
-        one: the reason in the singular.
-        many: in the plural.
-    """
-
-    one: str
-    many: str
     count: int = 0
     first: list[str] = field(default_factory=list)
 
@@ -120,8 +113,7 @@ class _Skipped:
             self.first.append(where)
 
     def __str__(self) -> str:
-        more = ", …" if self.count > FIRST else ""
-        return f"{self.count:,} {self.one if self.count == 1 else self.many} ({', '.join(self.first)}{more})"
+        return f"{self.count:,} ({', '.join(self.first)}{', …' if self.count > FIRST else ''})"
 
 
 class Reader(ABC):
@@ -180,20 +172,19 @@ class Reader(ABC):
             hint = f" Did you mean {close[0]}?" if close else ""
             raise DatasetError(f"{self.root} has no split {split!r}; it has {', '.join(self.splits)}.{hint}")
 
-    def skip(self, split: str, reason: str, where: str, one: str = "") -> None:
+    def skip(self, split: str, reason: str, where: str) -> None:
         """Counts something that is left out.
 
         Args:
             split: in which split.
             reason: in the plural, the same for all of a kind: "pictures are missing".
             where: a file or line; the first few are named.
-            one: the reason in the singular: "picture is missing"; empty: as in the plural.
         """
-        self._skipped.setdefault((split, reason), _Skipped(one or reason, reason)).add(where)
+        self._skipped.setdefault((split, reason), _Skipped()).add(where)
 
     def notes(self) -> tuple[str, ...]:
         """What was left out of the splits read so far and why, with counts and the first examples."""
-        return tuple(f"{split}: {skipped}" for (split, _), skipped in self._skipped.items())
+        return tuple(f"{split}: {reason}: {skipped}" for (split, reason), skipped in self._skipped.items())
 
     def nothing_left(self, split: str, what: str) -> str:
         """The message for a split of which nothing can be used."""

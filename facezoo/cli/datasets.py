@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from facezoo.cli import screen
+from facezoo.cli.delivering import many
 from facezoo.cli.options import Shared
 from facezoo.errors import DatasetError, InputError
 from facezoo.plugins import discover
@@ -28,19 +29,23 @@ def datasets(
         Path | None,
         typer.Option("--data", metavar="DIR", help="Where the data set lies: count what is found there.", show_default=False),
     ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Open every picture too; ends with 1 if one cannot be read.")] = False,
     *,
     shared: Shared,
 ) -> None:
     """The data sets that can be read, and what is found of one.
 
     With a name: the layout on disk that is expected. With --data too: samples per split and class, and what was left out.
+    With --check pictures that would stop a training are named beforehand.
 
     \b
     Examples:
       facezoo datasets
       facezoo datasets fec
-      facezoo datasets folder --data pictures
+      facezoo datasets folder --data pictures --check
     """
+    if check and data is None:
+        raise InputError("--check opens the pictures of --data DIR; name that too.")
     if name is None:
         if data is not None:
             raise InputError(f"--data {data} needs a name that says how it is laid out: facezoo datasets NAME --data {data}")
@@ -48,7 +53,7 @@ def datasets(
     elif data is None:
         _tell_layout(name, shared)
     else:
-        _count(name, data, shared)
+        _count(name, data, check, shared)
 
 
 def _list(shared: Shared) -> None:
@@ -71,8 +76,8 @@ def _tell_layout(name: str, shared: Shared) -> None:
     screen.say(f"{spec.name}: {spec.summary}\n\n{reader.layout.strip()}")
 
 
-def _count(name: str, data: Path, shared: Shared) -> None:
-    from facezoo.datasets import open_dataset
+def _count(name: str, data: Path, check: bool, shared: Shared) -> None:
+    from facezoo.datasets import open_dataset, unreadable
 
     reader = open_dataset(name, data)
     found: dict[str, dict[str, Any]] = {}
@@ -84,13 +89,19 @@ def _count(name: str, data: Path, shared: Shared) -> None:
             problems.append(error)
     if not found:
         raise problems[0]
+    samples = (sample for split in found for sample in reader.samples(split)) if check else ()
+    broken = {sample.name: reason for sample, reason in unreadable(samples)}
     if shared.json:
         facts = {"data_set": name, "root": str(data), "splits": found, "notes": list(reader.notes())}
-        screen.dump({**facts, "problems": [str(error) for error in problems]})
-        return
-    _show(found, reader.labels)
-    for text in [*reader.notes(), *map(str, problems)]:
-        screen.note(text, shared)
+        screen.dump({**facts, "problems": [str(error) for error in problems], **({"unreadable": broken} if check else {})})
+    else:
+        _show(found, reader.labels)
+        for text in [*reader.notes(), *map(str, problems), *broken.values()]:
+            screen.note(text, shared)
+    if broken:
+        raise DatasetError(f"{many(len(broken), 'picture')} cannot be read; a training would stop there. Replace them.")
+    if check:
+        screen.note("Every picture can be read.", shared)
 
 
 def counts(reader: Reader, split: str) -> dict[str, Any]:

@@ -88,8 +88,7 @@ ROOT/Manually_Annotated_Images/<n>/<name>.jpg          also in Manually_Annotate
     def _wanted(self, split: str, sample: Sample) -> bool:
         if sample.label in self.labels:
             return True
-        one = f"picture of {sample.label} is left out"
-        self.skip(split, f"pictures of {sample.label} are left out", sample.name, one)
+        self.skip(split, f"pictures of {sample.label} are left out", sample.name)
         return False
 
     def emotion(self, split: str, code: str, where: str) -> str | None:
@@ -104,7 +103,7 @@ ROOT/Manually_Annotated_Images/<n>/<name>.jpg          also in Manually_Annotate
         if number not in NO_EMOTION:
             raise DatasetError(f"{where}: expected an expression code from 0 to 10, found {code[:20]!r}.")
         code = f"the code {number} ({NO_EMOTION[number]})"
-        self.skip(split, f"pictures have {code}", where, f"picture has {code}")
+        self.skip(split, f"pictures have {code}", where)
         return None
 
     def _from_arrays(self, split: str) -> Iterator[Sample]:
@@ -120,11 +119,11 @@ ROOT/Manually_Annotated_Images/<n>/<name>.jpg          also in Manually_Annotate
             raise self.expected(place / "annotations" / "<n>_exp.npy", "annotations")
         for number in sorted(pictures.keys() - set(annotated), key=lambda n: (len(n), n)):
             where = f"{FOLDERS[split]}/images/{pictures[number]}"
-            self.skip(split, "pictures have no annotation", where, "picture has no annotation")
+            self.skip(split, "pictures have no annotation", where)
         for number in annotated:
             if number not in pictures:
                 where = f"{FOLDERS[split]}/annotations/{number}_exp.npy"
-                self.skip(split, "annotations have no picture", where, "annotation has no picture")
+                self.skip(split, "annotations have no picture", where)
                 continue
             stem = place / "annotations" / number
             label = self.emotion(split, _value_in(Path(f"{stem}_exp.npy")), f"{stem}_exp.npy")
@@ -148,7 +147,7 @@ ROOT/Manually_Annotated_Images/<n>/<name>.jpg          also in Manually_Annotate
         for number, row in _rows(path):
             where = f"{path.name}, line {number}"
             if row is None:
-                self.skip(split, "lines have another number of columns", where, "line has another number of columns")
+                self.skip(split, "lines have another number of columns", where)
                 continue
             label = self.emotion(split, row["expression"], f"{path}, line {number}")
             if label is None:
@@ -158,7 +157,7 @@ ROOT/Manually_Annotated_Images/<n>/<name>.jpg          also in Manually_Annotate
                 present[folder] = _names_in(self._pictures / folder)
             if name not in present[folder]:
                 listed, place = row["subDirectory_filePath"], self._pictures.relative_to(self.root)
-                self.skip(split, f"pictures are not in {place}", listed, f"picture is not in {place}")
+                self.skip(split, f"pictures are not in {place}", listed)
                 continue
             try:
                 x, y, width, height = (float(row[column]) for column in COLUMNS[1:5])
@@ -166,8 +165,7 @@ ROOT/Manually_Annotated_Images/<n>/<name>.jpg          also in Manually_Annotate
                 points = row["facial_landmarks"].replace(";", " ").split()
                 landmarks = five_of_68(np.array([float(point) for point in points]))
             except ValueError as error:
-                one = "line has a column that is no number"
-                self.skip(split, "lines have a column that is no number", f"{where}: {error}", one)
+                self.skip(split, "lines have a column that is no number", f"{where}: {error}")
                 continue
             picture = self._pictures / folder / name
             yield Sample(

@@ -94,9 +94,9 @@ ROOT/images/<file>                                <file>: the last part of the p
         sizes = picture_sizes(images, sorted(set(names.values()) & present))
         for url, name in names.items():
             if name not in present:
-                self.skip(split, "URLs have no picture in images", url, "URL has no picture in images")
+                self.skip(split, "URLs have no picture in images", url)
             elif name not in sizes:
-                self.skip(split, "files in images are no pictures", name, "file in images is no picture")
+                self.skip(split, "files in images are no pictures", name)
         found = []
         for number, row in enumerate(self._split_rows(split)):
             first, second, third = row.faces
@@ -104,7 +104,7 @@ ROOT/images/<file>                                <file>: the last part of the p
                 one, two, three = (self._sample(names[face[0]], face, sizes) for face in row.faces)
                 found.append(AnnotatedTriplet((one, two, three), row.kind, row.answers))
             else:
-                self.skip(split, "triplets lack a picture", f"row {number}", "triplet lacks a picture")
+                self.skip(split, "triplets lack a picture", f"row {number}")
         return found
 
     def _sample(self, name: str, face: Face, sizes: dict[str, tuple[int, int]]) -> Sample:
@@ -142,7 +142,6 @@ ROOT/images/<file>                                <file>: the last part of the p
                             "test" if split == "test" else "train",
                             f"lines of {path.name} are malformed",
                             f"line {number}: {error}",
-                            f"line of {path.name} is malformed",
                         )
             self._rows[path] = rows
         return self._rows[path]

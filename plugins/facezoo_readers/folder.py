@@ -60,8 +60,7 @@ ROOT/<class>/*.jpg            the same without splits; the only split is then `a
     def collect(self, split: str) -> list[Sample]:
         found = self._files[split]
         for name in self._names.keys() - found.keys():
-            one = "class of other splits has no picture here"
-            self.skip(split, "classes of other splits have no picture here", name, one)
+            self.skip(split, "classes of other splits have no picture here", name)
         return [
             Sample(path.relative_to(self.root).as_posix(), path, label=self._names[name], cropped=True)
             for name, paths in found.items()

@@ -70,7 +70,7 @@ ROOT may also be the folder `basic`.
                 picture = self._files.get(f"{Path(name).stem}_aligned.jpg" if self._aligned else name)
                 if picture is None:
                     place = self._folder_name
-                    self.skip(split, f"listed pictures are not in {place}", name, f"listed picture is not in {place}")
+                    self.skip(split, f"listed pictures are not in {place}", name)
                     continue
                 found.append(self._sample(split, picture, RAF_DB[int(code)].value))
         if listed and not found:
@@ -87,9 +87,7 @@ ROOT may also be the folder `basic`.
             return Sample(name, picture, label=label, cropped=True)
         landmarks = five_landmarks(self._place / "Annotation" / "manual" / f"{picture.stem}_manu_attri.txt")
         if landmarks is None:
-            why = "no landmarks in Annotation/manual: "
-            several, one = f"originals have {why}their faces need a detector", f"original has {why}its face needs a detector"
-            self.skip(split, several, picture.name, one)
+            self.skip(split, "originals have no landmarks in Annotation/manual, their faces need a detector", picture.name)
         return Sample(name, picture, label=label, landmarks=landmarks)
 
 

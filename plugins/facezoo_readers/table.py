@@ -105,8 +105,7 @@ any other column of numbers        a value by that name: yaw, pitch, roll in deg
                 found.append(column)
                 continue
             why = f"line {wrong[0]} has {wrong[1][:20]!r}" if wrong else "all cells are empty"
-            several, one = "columns are not all numbers, so they are no values", "column is not all numbers, so it is no value"
-            self.skip("all splits", several, f"{column}: {why}", one)
+            self.skip("all splits", "columns are not all numbers, so they are no values", f"{column}: {why}")
         return found
 
     def _place_of_pictures(self) -> Path:
@@ -137,7 +136,7 @@ any other column of numbers        a value by that name: yaw, pitch, roll in deg
         name = row["file"] or "an empty name"
         where = "beside the csv file" if self._folder == self._path.parent else "in the folder images beside the csv file"
         where = "there" if Path(name).is_absolute() else where
-        self.skip(split, f"listed pictures are not {where}", name, f"listed picture is not {where}")
+        self.skip(split, f"listed pictures are not {where}", name)
         return False
 
     def _sample(self, number: int, row: dict[str, str]) -> Sample:

@@ -31,10 +31,22 @@ def test_samples_are_counted_per_split_and_class_and_what_was_left_out(cli, tmp_
     rows = [line.split() for line in result.stdout.splitlines()]
     assert rows[0] == ["train", "validation"] and rows[1] == ["samples", "14", "7"]
     assert ["happiness", "2", "1"] in rows and ["valence", "14", "7"] in rows
-    assert "train: 2 pictures of contempt are left out" in result.stderr
+    assert "train: pictures of contempt are left out: 2 (" in result.stderr
     facts = json.loads(cli("datasets", "affectnet-7", "--data", root, "--json").stdout)
     assert facts["splits"]["train"]["classes"]["anger"] == 2 and len(facts["splits"]["train"]["digest"]) == 12
     assert len(facts["notes"]) == 2 and facts["problems"] == []
+
+
+def test_pictures_that_cannot_be_read_are_named_before_a_training(cli, tmp_path) -> None:
+    root = madeup.rafdb(tmp_path, 7, 7)
+    assert "Every picture can be read" in cli("datasets", "rafdb", "--data", root, "--check").stderr
+    (root / "basic" / "Image" / "aligned" / "test_00003_aligned.jpg").write_bytes(b"no picture")
+    assert cli("datasets", "rafdb", "--data", root).exit_code == 0
+    result = cli("datasets", "rafdb", "--data", root, "--check")
+    assert result.exit_code == 1 and "test_00003" in result.stderr and "1 picture cannot be read" in result.stderr
+    facts = json.loads(cli("datasets", "rafdb", "--data", root, "--check", "--json").stdout)
+    assert [name for name in facts["unreadable"] if "test_00003" in name] == list(facts["unreadable"])
+    assert "--data" in cli("datasets", "rafdb", "--check").stderr
 
 
 def test_triplets_are_counted_by_kind_with_ties(cli, tmp_path) -> None:

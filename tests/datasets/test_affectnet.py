@@ -64,7 +64,7 @@ def test_seven_classes_leave_contempt_out_and_count_it(intact, layout):
     reader = AffectNetSeven(intact(layout))
     assert len(reader.samples("train")) == 35 and reader.labels == tuple(e.value for e in Emotion)[:7]
     [note] = reader.notes()
-    assert note.startswith("train: 5 pictures of contempt are left out (")
+    assert note.startswith("train: pictures of contempt are left out: 5 (")
 
 
 def test_codes_without_an_emotion_are_left_out_and_counted(copy):
@@ -74,8 +74,8 @@ def test_codes_without_an_emotion_are_left_out_and_counted(copy):
     reader = AffectNet(root)
     assert len(reader.samples("validation")) == 12
     told = " ".join(reader.notes())
-    assert "1 picture has the code 8 (none)" in told and "1 picture has the code 9 (uncertain)" in told
-    assert "2 pictures have the code 10 (no face)" in told
+    assert "pictures have the code 8 (none): 1 (" in told and "pictures have the code 9 (uncertain): 1 (" in told
+    assert "pictures have the code 10 (no face): 2 (" in told
 
 
 def test_codes_saved_as_numbers_or_in_arrays_of_one_are_the_same(copy):
@@ -134,8 +134,8 @@ def test_pictures_and_annotations_without_each_other_are_counted(copy):
     reader = AffectNet(root)
     assert len(reader.samples("validation")) == 14
     assert set(reader.notes()) == {
-        "validation: 1 picture has no annotation (val_set/images/5.jpg)",
-        "validation: 1 annotation has no picture (val_set/annotations/3_exp.npy)",
+        "validation: pictures have no annotation: 1 (val_set/images/5.jpg)",
+        "validation: annotations have no picture: 1 (val_set/annotations/3_exp.npy)",
     }
 
 
@@ -192,10 +192,10 @@ def test_lines_and_pictures_that_do_not_fit_are_counted_and_landmarks_may_be_mis
     samples = reader.samples("validation")
     assert len(samples) == 12 and samples[0].landmarks is None and samples[0].box is not None
     told = " ".join(reader.notes())
-    assert "1 line has another number of columns (validation.csv, line 2)" in told
-    assert "1 line has a column that is no number (validation.csv, line 3" in told
-    assert "1 picture has the code 9 (uncertain)" in told
-    assert "1 picture is not in Manually_Annotated_Images (1/validation4.jpg)" in told
+    assert "lines have another number of columns: 1 (validation.csv, line 2)" in told
+    assert "lines have a column that is no number: 1 (validation.csv, line 3" in told
+    assert "pictures have the code 9 (uncertain): 1 (" in told
+    assert "pictures are not in Manually_Annotated_Images: 1 (1/validation4.jpg)" in told
 
 
 def test_a_table_of_other_columns_or_without_pictures_is_an_error(copy):
@@ -216,6 +216,6 @@ def test_a_table_of_which_no_picture_is_there_is_an_error(copy):
     for path in (root / "Manually_Annotated_Images").rglob("validation*.jpg"):
         path.unlink()
     with pytest.raises(
-        DatasetError, match="'validation' .* no usable sample.*16 pictures are not in Manually_Annotated_Images"
+        DatasetError, match="'validation' .* no usable sample.*pictures are not in Manually_Annotated_Images: 16 "
     ):
         AffectNet(root).samples("validation")

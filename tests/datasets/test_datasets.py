@@ -90,14 +90,14 @@ def test_a_split_is_collected_once_and_what_was_left_out_is_told(tmp_path):
     assert [s.name for s in reader.samples("train")] == [s.name for s in reader.samples("train")] == ["a", "b"]
     reader.samples("train").clear()
     assert len(reader.samples("train")) == 2 and reader.collected == 1
-    assert reader.notes() == ("train: 5 numbers are odd (number 0, number 1, number 2, …)",)
+    assert reader.notes() == ("train: numbers are odd: 5 (number 0, number 1, number 2, …)",)
 
 
 def test_an_unknown_and_an_empty_split_are_errors(tmp_path):
     reader = Numbers(tmp_path)
     with pytest.raises(DatasetError, match=r"no split 'tain'; it has train, test\. Did you mean train\?"):
         reader.samples("tain")
-    with pytest.raises(DatasetError, match=r"'test' of .* has no usable sample\. Left out: test: 5 numbers are odd"):
+    with pytest.raises(DatasetError, match=r"'test' of .* has no usable sample\. Left out: test: numbers are odd: 5 "):
         reader.samples("test")
 
 
@@ -182,4 +182,4 @@ def test_the_documented_reader_works(tmp_path):
     assert [(s.label, s.person, s.values) for s in reader.samples("all")] == [
         ("anger", "07", {"camera": 45.0}), ("happiness", "07", {"camera": 45.0}),
     ]  # fmt: skip
-    assert reader.notes() == ("all: 1 picture has another expression (Rafd045_07_Caucasian_male_bored_left.jpg)",)
+    assert reader.notes() == ("all: pictures have another expression: 1 (Rafd045_07_Caucasian_male_bored_left.jpg)",)

@@ -121,7 +121,7 @@ def test_a_malformed_line_is_left_out_and_told_by_its_number(tiny, bad, reason):
     reader = tiny(line("8", "1"), bad, line("8", "3"))
     assert [t.odd for t in reader.triplets("test")] == [0, 2]
     [note] = reader.notes()
-    assert note.startswith("test: 1 line of faceexp-comparison-data-test-public.csv is malformed (line 2: ")
+    assert note.startswith("test: lines of faceexp-comparison-data-test-public.csv are malformed: 1 (line 2: ")
     assert reason in note
 
 
@@ -135,12 +135,12 @@ def test_missing_pictures_and_files_that_are_none_are_counted(tiny, tmp_path):
     reader = tiny(line("8", "1"), line("8", "2", urls=URLS[1:]), line("8", "3", urls=(URLS[0], URLS[1], URLS[3])))
     (tmp_path / "images" / "d.jpg").write_text("<html>This photo is no longer available</html>")
     assert [t.odd for t in reader.triplets("test")] == [0]
-    assert "test: 1 file in images is no picture (d.jpg)" in reader.notes()
+    assert "test: files in images are no pictures: 1 (d.jpg)" in reader.notes()
     reader = FacialExpressionComparison(tmp_path)
     (tmp_path / "images" / "a.jpg").unlink()
-    with pytest.raises(DatasetError, match=rf"no usable triplet.*1 URL has no picture in images \({URLS[0]}\)"):
+    with pytest.raises(DatasetError, match=rf"no usable triplet.*URLs have no picture in images: 1 \({URLS[0]}\)"):
         reader.triplets("test")
-    assert "test: 3 triplets lack a picture (row 0, row 1, row 2)" in reader.notes()
+    assert "test: triplets lack a picture: 3 (row 0, row 1, row 2)" in reader.notes()
 
 
 def test_pictures_are_looked_for_under_the_last_part_of_the_address(tiny, tmp_path):
@@ -153,7 +153,7 @@ def test_pictures_are_looked_for_under_the_last_part_of_the_address(tiny, tmp_pa
     assert (
         names[twin] == f"{hashlib.sha256(twin.encode()).hexdigest()[:8]}-a.jpg" != names[URLS[0]] and names[URLS[1]] == "b.jpg"
     )
-    with pytest.raises(DatasetError, match="2 URLs have no picture"):  # a.jpg could be either
+    with pytest.raises(DatasetError, match="URLs have no picture in images: 2 "):  # a.jpg could be either
         reader.triplets("test")
     for url in (URLS[0], twin):
         madeup.write(tmp_path / "images" / names[url], np.zeros((20, 20, 3), np.uint8))

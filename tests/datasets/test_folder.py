@@ -76,7 +76,7 @@ def test_a_class_that_a_split_lacks_is_told(tmp_path):
     put(tmp_path / "train" / "a" / "1.jpg", tmp_path / "train" / "b" / "1.jpg", tmp_path / "test" / "a" / "1.jpg")
     reader = ClassFolders(tmp_path)
     assert reader.labels == ("a", "b") and len(reader.samples("test")) == 1
-    assert reader.notes() == ("test: 1 class of other splits has no picture here (b)",)
+    assert reader.notes() == ("test: classes of other splits have no picture here: 1 (b)",)
 
 
 def test_an_empty_split_is_an_error(tmp_path):

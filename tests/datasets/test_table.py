@@ -68,7 +68,7 @@ def test_a_column_is_a_value_if_all_its_cells_are_numbers_or_empty(table):
     assert [dict(s.values) for s in reader.samples("all")] == [{"yaw": 1.5}, {}, {"yaw": -20.0}]
     [note] = reader.notes()
     columns = "remark: line 3 has 'dark', blank: all cells are empty"
-    assert note == f"all splits: 2 columns are not all numbers, so they are no values ({columns})"
+    assert note == f"all splits: columns are not all numbers, so they are no values: 2 ({columns})"
 
 
 def test_landmarks_may_be_named_by_the_persons_sides_and_be_missing(table):
@@ -91,20 +91,20 @@ def test_pictures_may_lie_in_images_beside_the_table(table, tmp_path):
     reader = table("file,label", "gone.jpg,x", "deep/d.jpg,x")  # the first may be missing
     [sample] = reader.samples("all")
     assert sample.image == tmp_path / "images" / "deep" / "d.jpg" and sample.name == "deep/d.jpg"
-    assert reader.notes() == ("all: 1 listed picture is not in the folder images beside the csv file (gone.jpg)",)
+    assert reader.notes() == ("all: listed pictures are not in the folder images beside the csv file: 1 (gone.jpg)",)
 
 
 def test_full_paths_are_not_said_to_be_looked_for_in_a_folder_that_is_not_there(table, tmp_path):
     reader = table("file,label", f"{tmp_path}/a.jpg,x", f"{tmp_path}/gone.jpg,x")
     assert len(reader.samples("all")) == 1
-    assert reader.notes() == (f"all: 1 listed picture is not there ({tmp_path}/gone.jpg)",)
+    assert reader.notes() == (f"all: listed pictures are not there: 1 ({tmp_path}/gone.jpg)",)
 
 
 def test_missing_pictures_are_counted_and_an_error_when_all_are(table):
     reader = table("file,label,split", "a.jpg,x,train", "gone.jpg,x,train", ",x,train", "gone.jpg,x,test")
     assert len(reader.samples("train")) == 1
     [note] = reader.notes()
-    assert note == "train: 2 listed pictures are not beside the csv file (gone.jpg, an empty name)"
+    assert note == "train: listed pictures are not beside the csv file: 2 (gone.jpg, an empty name)"
     with pytest.raises(DatasetError, match="'test' of .* no usable sample.*gone.jpg"):
         reader.samples("test")
 
