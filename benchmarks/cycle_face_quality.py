@@ -3,9 +3,9 @@
     python benchmarks/cycle_face_quality.py --data SHARED/data --model cycle-face-nano -o quality.json
 
 ``--data`` is a folder with ``portraits.zip``, ``clips/swiz3n.mpg`` and ``detectors/face_detection_yunet_2026may.onnx``.
-The hold-out is 250 people who have several photos, drawn once with a seed (``cycle_face_holdout.json``: their numbers
-in ``portraits.csv``), and one of the six clips. Writes JSON and prints Markdown. Intervals are 95 %: bootstrap over
-pictures or pairs, and over the ten folds for verification.
+The hold-out is 250 people who have several photos, drawn once with a seed (``portraits_holdout.json`` of the reader of
+portraits: their numbers in ``portraits.csv``), and one of the six clips. Writes JSON and prints Markdown. Intervals are
+95 %: bootstrap over pictures or pairs, and over the ten folds for verification.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ from PIL import Image
 from torch import Tensor
 
 import facezoo
+import facezoo_readers
 from facezoo.components import Detections
 from facezoo.contracts import BoxReference
 from facezoo.crops import cut, matrices
 from facezoo.video import frames
 
-HOLDOUT = Path(__file__).with_name("cycle_face_holdout.json")
+HOLDOUT = Path(facezoo_readers.__file__).with_name("portraits_holdout.json")
 CLIP = "swiz3n.mpg"
 POINTS = tuple(f"{name}_{axis}" for name in ("right_eye", "left_eye", "nose", "right_mouth", "left_mouth") for axis in "xy")
 MOUTH = (slice(38, 58), slice(18, 46))  # rows and columns of a 64 x 64 crop: the lips, open or shut, and the chin's top

@@ -1,4 +1,4 @@
-"""Data sets: one picture, one triplet, and the readers that find them in a published layout.
+"""Data sets: one picture, one pair, one triplet, and the readers that find them in a published layout.
 
 A reader knows one layout on disk. It is opened by name, says which file is missing where when the folder is laid out
 another way, and gives samples without opening their pictures. What it leaves out it counts: ``Reader.notes``.
@@ -64,6 +64,23 @@ class Sample:
         from facezoo import images  # with torch, which listing and counting samples do not need
 
         return images.read(self.image)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FacePair:
+    """Two faces, and whether they are one person's.
+
+    Attributes:
+        first: one face.
+        second: the other.
+        same: both show one person.
+        fold: the part of the published list it belongs to, from 0. A threshold is chosen on the other folds.
+    """
+
+    first: Sample
+    second: Sample
+    same: bool
+    fold: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -235,6 +252,35 @@ class TripletReader(Reader):
         return list(dict.fromkeys(sample for triplet in self.triplets(split) for sample in triplet.images))
 
 
+class PairReader(Reader):
+    """A reader of pairs, the same person or two. A subclass reads them in ``collect_pairs``."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self._pairs: dict[str, list[FacePair]] = {}
+
+    @abstractmethod
+    def collect_pairs(self, split: str) -> list[FacePair]:
+        """The pairs of one of ``splits``. Called once per split. One face is one ``Sample`` object throughout."""
+
+    def pairs(self, split: str) -> list[FacePair]:
+        """The pairs of a split, in the order of the layout.
+
+        Raises:
+            DatasetError: as ``samples``.
+        """
+        self.check_split(split)
+        if split not in self._pairs:
+            self._pairs[split] = self.collect_pairs(split)
+        if not self._pairs[split]:
+            raise DatasetError(self.nothing_left(split, "pair"))
+        return list(self._pairs[split])
+
+    def collect(self, split: str) -> list[Sample]:
+        """Every face of the split's pairs, once, in order of appearance."""
+        return list(dict.fromkeys(sample for pair in self.pairs(split) for sample in (pair.first, pair.second)))
+
+
 def open_dataset(name: str, root: str | Path) -> Reader:
     """A data set on this machine.
 
@@ -272,16 +318,18 @@ def unreadable(samples: Iterable[Sample]) -> Iterator[tuple[Sample, str]]:
             yield sample, str(error)
 
 
-def split_digest(samples: Iterable[Sample | AnnotatedTriplet]) -> str:
+def split_digest(samples: Iterable[Sample | FacePair | AnnotatedTriplet]) -> str:
     """Twelve hex digits that say which split was used: sha256 over names, labels and values, in any order.
 
-    Triplets count with the names of their images, kind and answers.
+    Triplets count with the names of their images, kind and answers; pairs with both names, ``same`` and fold.
     """
     lines = sorted(json.dumps(_facts(sample), ensure_ascii=False) for sample in samples)
     return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
-def _facts(sample: Sample | AnnotatedTriplet) -> list[object]:
+def _facts(sample: Sample | FacePair | AnnotatedTriplet) -> list[object]:
+    if isinstance(sample, FacePair):
+        return [[sample.first.name, sample.second.name], sample.same, sample.fold]
     if isinstance(sample, AnnotatedTriplet):
         return [[image.name for image in sample.images], sample.kind, sample.answers]
     return [sample.name, sample.label, sorted((name, float(value)) for name, value in sample.values.items())]

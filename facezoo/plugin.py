@@ -17,10 +17,11 @@ _HOME = {
         "WeightsUnavailableError",
     ),
     "facezoo.config": ("ComponentConfig",),
+    "facezoo.store": ("home",),
     "facezoo.contracts": ("IMAGENET_MEAN", "IMAGENET_STD", "BoxReference", "FivePointCrop", "InputContract", "SquareCrop"),
     "facezoo.components": (
-        "Classifier", "Component", "Detections", "Detector", "Encoder", "Head", "Manipulator", "Requirement", "View",
-        "check_faces", "patterns",
+        "Classifier", "Component", "Detections", "Detector", "Encoder", "Head", "Manipulator", "Provenance", "Requirement",
+        "View", "check_faces", "patterns",
     ),
     "facezoo.weights": ("Converted", "apply_renames", "create", "read_checkpoint", "save"),
     "facezoo.results": ("Clip", "Embedding", "Face", "ImageResult", "Picture", "Pose", "Quantity", "Scores"),
@@ -31,14 +32,27 @@ _HOME = {
     "facezoo.pipelines": ("DetectingPipeline", "FacePipeline", "Pipeline"),
     "facezoo.tasks": ("fits",),
     "facezoo.loader": ("load", "pipeline"),
-    "facezoo.datasets": ("AnnotatedTriplet", "Reader", "Sample", "TripletReader", "open_dataset", "split_digest"),
+    "facezoo.datasets": (
+        "AnnotatedTriplet", "FacePair", "PairReader", "Reader", "Sample", "TripletReader", "open_dataset", "split_digest",
+    ),
     "facezoo.training": (
-        "FaceAugmentation", "FaceDataset", "Moment", "Recipe", "Record", "TrainingConfig", "TripletDataset",
-        "accuracy_by_kind", "annotators_of", "arrange", "check_batch_size", "chosen_by", "class_weights", "double_triplet",
-        "embed_samples", "embed_triplets", "held_out", "locate", "origin_of", "parameters_of", "refuse_idle", "start_from",
-        "triplet_accuracy", "triplet_figures",
+        "Descent", "FaceAugmentation", "FaceDataset", "Joined", "Moment", "Recipe", "Record", "TrainingConfig",
+        "TripletDataset", "accuracy_by_kind", "annotators_of", "arrange", "check_batch_size", "chosen_by", "class_weights",
+        "descend", "double_triplet", "embed_samples", "embed_triplets", "held_out", "locate", "open_several", "origin_of",
+        "parameters_of", "refuse_idle", "run", "start_from", "triplet_accuracy", "triplet_figures", "warm_cosine",
+    ),
+    "facezoo.evaluation": (
+        "NO_ANSWER", "PENALTIES", "Bench", "Bootstrap", "Conditions", "Confusion", "Fit", "Layer", "Measurement",
+        "Outcome", "Part", "Peer", "Placed", "Protocol", "ProtocolConfig", "Published", "Report", "Scaling", "Split",
+        "Subject", "System", "best_class", "evaluate", "fit_classes", "fit_values", "is_known", "measure_classes",
+        "measure_mean", "measure_share", "measure_statistic", "measure_verification", "owners_of", "people_of", "place",
+        "read_report", "similarities", "softmax", "verify_by_folds",
     ),
     "facezoo.testing": ("check_component", "check_pipeline", "check_plugin"),
+    "facezoo.devices": ("resolve_device",),
+    "facezoo.cli.commands": ("Command", "Group", "flat"),
+    "facezoo.cli.options": ("Shared",),
+    "facezoo.cli.screen": ("dump", "note", "say"),
 }  # fmt: skip
 _WHERE = {name: module for module, names in _HOME.items() for name in names}
 
@@ -46,12 +60,65 @@ __all__ = sorted(_WHERE)
 
 if TYPE_CHECKING:
     from facezoo.batches import Cut, FaceBatch, Options, Shot, make_options, progress, to_uint8
+    from facezoo.cli.commands import Command, Group, flat
+    from facezoo.cli.options import Shared
+    from facezoo.cli.screen import dump, note, say
     from facezoo.components import *  # noqa: F403
     from facezoo.config import ComponentConfig
     from facezoo.contracts import IMAGENET_MEAN, IMAGENET_STD, BoxReference, FivePointCrop, InputContract, SquareCrop
     from facezoo.crops import cut, matrices, paste
-    from facezoo.datasets import AnnotatedTriplet, Reader, Sample, TripletReader, open_dataset, split_digest
+    from facezoo.datasets import (
+        AnnotatedTriplet,
+        FacePair,
+        PairReader,
+        Reader,
+        Sample,
+        TripletReader,
+        open_dataset,
+        split_digest,
+    )
+    from facezoo.devices import resolve_device
     from facezoo.errors import *  # noqa: F403
+    from facezoo.evaluation import (
+        NO_ANSWER,
+        PENALTIES,
+        Bench,
+        Bootstrap,
+        Conditions,
+        Confusion,
+        Fit,
+        Layer,
+        Measurement,
+        Outcome,
+        Part,
+        Peer,
+        Placed,
+        Protocol,
+        ProtocolConfig,
+        Published,
+        Report,
+        Scaling,
+        Split,
+        Subject,
+        System,
+        best_class,
+        evaluate,
+        fit_classes,
+        fit_values,
+        is_known,
+        measure_classes,
+        measure_mean,
+        measure_share,
+        measure_statistic,
+        measure_verification,
+        owners_of,
+        people_of,
+        place,
+        read_report,
+        similarities,
+        softmax,
+        verify_by_folds,
+    )
     from facezoo.hookspecs import hookimpl
     from facezoo.images import is_picture, is_video, name_of, read
     from facezoo.labels import AFFECTNET, FER_2013, FIVE_LANDMARKS, RAF_DB, SEVEN_EMOTIONS, Emotion, emotion_of
@@ -59,11 +126,14 @@ if TYPE_CHECKING:
     from facezoo.pipelines import DetectingPipeline, FacePipeline, Pipeline
     from facezoo.results import Clip, Embedding, Face, ImageResult, Picture, Pose, Quantity, Scores
     from facezoo.specs import CommandSpec, ComponentSpec, DatasetSpec, PipelineSpec, ProtocolSpec, RecipeSpec
+    from facezoo.store import home
     from facezoo.tasks import fits
     from facezoo.testing import check_component, check_pipeline, check_plugin
     from facezoo.training import (
+        Descent,
         FaceAugmentation,
         FaceDataset,
+        Joined,
         Moment,
         Recipe,
         Record,
@@ -75,17 +145,21 @@ if TYPE_CHECKING:
         check_batch_size,
         chosen_by,
         class_weights,
+        descend,
         double_triplet,
         embed_samples,
         embed_triplets,
         held_out,
         locate,
+        open_several,
         origin_of,
         parameters_of,
         refuse_idle,
+        run,
         start_from,
         triplet_accuracy,
         triplet_figures,
+        warm_cosine,
     )
     from facezoo.video import Writer, frames, probe
     from facezoo.weights import Converted, apply_renames, create, read_checkpoint, save

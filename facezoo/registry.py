@@ -102,7 +102,7 @@ class ModelEntry(_Frozen):
     """A name for weights.
 
     Attributes:
-        id: ``<arch>-<tag>``.
+        id: ``<arch>-<tag>``; of a head also ``<task>-<tag>``.
         plugin: whose registry lists it ("facezoo" for the core's own file).
         sources: tried in this order, after the local store; none: nobody published the file.
         note: what a reader of ``facezoo info`` should know.
@@ -122,8 +122,11 @@ class ModelEntry(_Frozen):
 
     @model_validator(mode="after")
     def _named_after_its_arch(self) -> Self:
-        if not self.id.startswith(f"{self.arch}-"):
-            raise ValueError(f"an id is <arch>-<tag>: {self.id} does not start with {self.arch}-")
+        # a head is asked for by what it tells; "linear-probe" says only what it is made of
+        names = (self.arch, *(self.tasks if self.requires else ()))
+        if not any(self.id.startswith(f"{name}-") for name in names):
+            expected = " or ".join(f"{name}-" for name in names)
+            raise ValueError(f"an id is <arch>-<tag>, of a head also <task>-<tag>: {self.id} does not start with {expected}")
         return self
 
     @property

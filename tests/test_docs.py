@@ -30,7 +30,7 @@ def test_commands_that_are_shown_exist(page):
 
     from facezoo.cli.app import app
 
-    known = set(typer.main.get_command(app).commands)
+    known = set(typer.main.get_command(app).list_commands(None))  # the plugins' too
     blocks = re.findall(r"```(?:console|bash|sh)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     for line in "\n".join(blocks).splitlines():
         found = re.match(r"\$?\s*(?:\.venv/bin/)?facezoo\s+([a-z][a-z-]*)", line.strip())

@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 BUNDLE = "facezoo_cycle_face/weights/cycle-face-nano"
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
 OFFLINE = ["--no-deps", "--no-index"]
-DATA = {".py", ".pyi", ".yaml", ".json", ".safetensors", ".md", ".typed"}
+DATA = {".py", ".pyi", ".yaml", ".json", ".safetensors", ".md", ".png", ".typed"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 

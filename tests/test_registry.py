@@ -67,6 +67,16 @@ def test_id_of_two_plugins_is_not_overwritten(tmp_path: Path):
     assert registry.model("facezoo:toy-one").key != registry.model("other:toy-one").key
 
 
+def test_a_head_may_be_named_after_its_task(tmp_path: Path):
+    text = f"version: 1\nmodels:{MODEL}".replace("arch: toy", "arch: doll")
+    task = next(line for line in MODEL.splitlines() if "tasks" in line).split("[")[1].split("]")[0].split(",")[0]
+    named = text.replace("toy-one:", f"{task}-one:")
+    with pytest.raises(RegistryError, match=f"{task}-one does not start with doll-"):
+        read(tmp_path, named)
+    head = read(tmp_path, named.rstrip() + "\n    requires: {encoder: toy-two, view: code}\n")
+    assert list(head.models) == [f"{task}-one"]
+
+
 def test_plugin_that_lists_an_id_in_two_files_is_a_problem(tmp_path: Path):
     file = read(tmp_path, f"version: 1\nmodels:{MODEL}", "other")
     again = read(tmp_path, f"version: 1\nmodels:{MODEL}".replace("For tests", "Another"), "other")

@@ -15,6 +15,7 @@
     telling.py    the one result of a pair, a triplet or a search
     sketching.py  results as pictures and videos; drawing.py draws
     training.py   train; values.py reads a recipe's values from its options
+    evaluation.py evaluate
     demo.py       demo; portrait.py draws its picture
 
 Modules here import torch, numpy and Pillow inside functions: listings and --help stay quick.

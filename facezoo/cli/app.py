@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand
 
 from facezoo import __version__
-from facezoo.cli import datasets, demo, doctor, expressions, listing, screen, storage, tasks, training
+from facezoo.cli import datasets, demo, doctor, evaluation, expressions, listing, screen, storage, tasks, training
 from facezoo.cli.commands import Command, Group, flat
 from facezoo.cli.options import Shared
 from facezoo.errors import FacezooError, PluginError
@@ -27,7 +27,7 @@ COMMANDS = {
         tasks.run,
     ),
     "Weights": (storage.download, storage.import_, storage.convert, storage.verify, storage.push),
-    "Training": (training.train,),
+    "Training and measuring": (training.train, evaluation.evaluate),
 }  # fmt: skip
 PLUGINS = "From plugins"
 

@@ -105,8 +105,8 @@ def _count(name: str, data: Path, check: bool, shared: Shared) -> None:
 
 
 def counts(reader: Reader, split: str) -> dict[str, Any]:
-    """What a split has: samples, the digest, and where there are some classes, persons, values, triplets by kind, ties."""
-    from facezoo.datasets import TripletReader, split_digest
+    """What a split has: samples, the digest, and where there are some classes, persons, values, pairs, triplets, ties."""
+    from facezoo.datasets import PairReader, TripletReader, split_digest
 
     samples = reader.samples(split)
     labels = Counter(sample.label for sample in samples)
@@ -116,6 +116,11 @@ def counts(reader: Reader, split: str) -> dict[str, Any]:
         kinds = Counter(triplet.kind for triplet in triplets)
         facts |= {"triplets": len(triplets), "kinds": dict(kinds), "ties": sum(t.odd is None for t in triplets)}
         facts["digest"] = split_digest(triplets)
+    elif isinstance(reader, PairReader):
+        pairs = reader.pairs(split)
+        same = sum(pair.same for pair in pairs)
+        facts |= {"pairs": len(pairs), "same": same, "folds": len({pair.fold for pair in pairs})}
+        facts["digest"] = split_digest(pairs)
     else:
         facts["digest"] = split_digest(samples)
     if reader.labels:

@@ -156,6 +156,16 @@ class ManipulatorSlots(_Named):
 
 
 @dataclass(frozen=True)
+class PortraitSlots(_Named):
+    """Everything that the demonstration asks of a face."""
+
+    manipulator: Annotated[str | None, _model("--manipulator", "--model", "-m", text="Makes a face from a face.")] = None
+    classifier: Annotated[str | None, _model("--classifier", text="Gives a face an emotion.")] = None
+    head: Annotated[str | None, _model("--head", text="Reads the head pose off a vector.")] = None
+    detector: Annotated[str | None, _model("--detector", text="Finds the faces.")] = None
+
+
+@dataclass(frozen=True)
 class Slots:
     """A component for any slot of any pipeline."""
 

@@ -18,8 +18,9 @@ from facezoo.hookspecs import API_VERSION
 from facezoo.pipelines import Pipeline
 from facezoo.plugins import ask, discover, key_of
 from facezoo.registry import RegistryFile, read_registry
-from facezoo.specs import KINDS, ComponentSpec, PipelineSpec, RecipeSpec, Spec, resolve
+from facezoo.specs import KINDS, ComponentSpec, PipelineSpec, ProtocolSpec, RecipeSpec, Spec, resolve
 from facezoo.testing.findings import Check, Conformance, NotApplicable, examine, told
+from facezoo.testing.protocol import protocol_faults
 from facezoo.testing.state import config_faults, spec_faults
 
 HEAVY = ("torch", "timm", "numpy", "PIL", "pandas", "safetensors", "huggingface_hub", "rich", "pydantic", "yaml", "cv2", "av")
@@ -147,6 +148,8 @@ def wrong_target(subject: PluginSubject) -> Iterator[str]:
                 yield f"{target} is not a function of (path, config values)."
             elif isinstance(spec, PipelineSpec) and not (isinstance(value, type) and issubclass(value, Pipeline)):
                 yield f"{target} of {spec.name} is no Pipeline."
+            elif isinstance(spec, ProtocolSpec):
+                yield from protocol_faults(spec, value)
             elif what == "target" and not isinstance(spec, ComponentSpec | PipelineSpec) and not callable(value):
                 yield f"{target} of {key_of(spec)} cannot be called."
 

@@ -14,7 +14,9 @@ from typing import Any
 from facezoo.plugins import discover
 from facezoo.specs import RecipeSpec, resolve
 from facezoo.training.augmentation import FaceAugmentation
+from facezoo.training.descent import Descent, descend, warm_cosine
 from facezoo.training.faces import FaceDataset, class_weights, embed_samples, locate
+from facezoo.training.joined import Joined, open_several
 from facezoo.training.loop import parameters_of, train
 from facezoo.training.recipe import Moment, Recipe, Record, TrainingConfig
 from facezoo.training.settings import read_config
@@ -32,10 +34,10 @@ from facezoo.training.triplets import (
 )
 
 __all__ = [
-    "FaceAugmentation", "FaceDataset", "Moment", "Recipe", "Record", "TrainingConfig", "TripletDataset", "accuracy_by_kind",
-    "annotators_of", "arrange", "check_batch_size", "chosen_by", "class_weights", "double_triplet", "embed_samples",
-    "embed_triplets", "held_out", "locate", "origin_of", "parameters_of", "read_config", "refuse_idle", "run", "start_from",
-    "train", "triplet_accuracy", "triplet_figures",
+    "Descent", "FaceAugmentation", "FaceDataset", "Joined", "Moment", "Recipe", "Record", "TrainingConfig", "TripletDataset",
+    "accuracy_by_kind", "annotators_of", "arrange", "check_batch_size", "chosen_by", "class_weights", "descend",
+    "double_triplet", "embed_samples", "embed_triplets", "held_out", "locate", "open_several", "origin_of", "parameters_of",
+    "read_config", "refuse_idle", "run", "start_from", "train", "triplet_accuracy", "triplet_figures", "warm_cosine",
 ]  # fmt: skip
 
 

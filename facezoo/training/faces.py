@@ -84,9 +84,12 @@ class FaceDataset(Dataset[dict[str, Tensor]]):
             InputError: the picture cannot be read, or its face lies far outside it.
             DatasetError: the sample does not say where its face is.
         """
-        rng = np.random.default_rng([self.seed, self.epoch, index])
-        face = cut_face(self.samples[index], self.contract, self.box_reference, self.augmentation, rng)
-        return {"faces": as_bytes(face), **{name: values[index] for name, values in self.targets.items()}}
+        return {"faces": self.face(index), **{name: values[index] for name, values in self.targets.items()}}
+
+    def face(self, index: int, *draw: int) -> Tensor:
+        """(3, H, W) uint8 RGB: the face of a sample; with another ``draw`` it is augmented another way. Raises as an item."""
+        rng = np.random.default_rng([self.seed, self.epoch, index, *draw])
+        return as_bytes(cut_face(self.samples[index], self.contract, self.box_reference, self.augmentation, rng))
 
 
 def ordered_digest(samples: Sequence[Sample | AnnotatedTriplet], names: Sequence[str], *values: bytes) -> str:

@@ -243,7 +243,7 @@ class _Run:
         rate = self.recipe.learning_rate(turn, moment)
         if rate is not None:
             for group in optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group.get("share", 1.0)
         return float(optimizer.param_groups[0]["lr"])
 
     def _descend(self, total: Tensor, optimizer: Any) -> None:

@@ -179,7 +179,7 @@ class Recipe(ABC):
         """Writes what was trained as a component directory."""
 
     def learning_rate(self, turn: str, moment: Moment) -> float | None:
-        """For this step; None keeps what the optimiser has."""
+        """For this step; None keeps what the optimiser has. A group of parameters with a ``share`` gets that much of it."""
         return None
 
     def after_step(self, moment: Moment) -> None:

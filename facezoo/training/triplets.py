@@ -10,6 +10,7 @@ FuxiVirtualHuman/free_avatar.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import get_args
 
@@ -43,6 +44,7 @@ class TripletDataset(Dataset[dict[str, Tensor]]):
         box_reference: how the samples' boxes relate to a face's reference; as in ``FaceDataset``.
         seed: of every choice.
         keep_ties: ties stay, with odd -1: annotators of a tie can still teach a crowd layer.
+        values: names of the faces' values that an example brings along.
 
     Attributes:
         ties: how many of the triplets given are ties.
@@ -60,8 +62,9 @@ class TripletDataset(Dataset[dict[str, Tensor]]):
         box_reference: BoxReference | None = None,
         seed: int = 0,
         keep_ties: bool = False,
+        values: Sequence[str] = (),
     ) -> None:
-        self.annotators = dict(annotators or {})
+        self.annotators, self.values = dict(annotators or {}), tuple(values)
         if len(set(self.annotators.values())) < len(self.annotators) or min(self.annotators.values(), default=0) < 0:
             raise InputError("Every annotator has a number of its own, from 0.")
         self.ties = sum(triplet.odd is None for triplet in triplets)
@@ -87,7 +90,8 @@ class TripletDataset(Dataset[dict[str, Tensor]]):
         Returns:
             ``first``, ``second``, ``third`` (3, H, W) uint8 RGB; ``odd`` () int64, 0 to 2, -1 on a tie; ``kind`` () int64,
             a place in ``KINDS``; ``votes`` (3,) int64, how many people found each the odd one; ``annotators`` (R,) int64 and
-            ``answers`` (R,) int64, the odd one each of them named, filled up with -1, R the largest number of answers.
+            ``answers`` (R,) int64, the odd one each of them named, filled up with -1, R the largest number of answers;
+            ``values`` (3, K) float32 of the faces, NaN where one is not known.
         """
         triplet, source = self.triplets[index], self.faces
         item: dict[str, Tensor] = {}
@@ -103,6 +107,7 @@ class TripletDataset(Dataset[dict[str, Tensor]]):
         return item | {
             "odd": torch.tensor(odd), "kind": torch.tensor(KINDS.index(triplet.kind)), "votes": torch.tensor(triplet.votes),
             "annotators": padded[0], "answers": padded[1],
+            "values": torch.tensor([[face.values.get(name, math.nan) for name in self.values] for face in triplet.images]),
         }  # fmt: skip
 
 

@@ -6,9 +6,8 @@ from collections import Counter
 
 import numpy as np
 
-from facezoo.plugin import Record
+from facezoo.plugin import PENALTIES, Fit, Layer, Record
 from facezoo_probes.figures import as_markdown, figures
-from facezoo_probes.fitting import PENALTIES, Fit, Layer
 from facezoo_probes.material import Material, Part
 from facezoo_probes.model import LinearProbe
 from facezoo_probes.targets import Target

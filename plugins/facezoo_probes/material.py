@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,20 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from facezoo.plugin import (
-    BoxReference,
     DatasetError,
-    Detector,
     Encoder,
-    FivePointCrop,
     Reader,
     Sample,
     embed_samples,
     held_out,
-    locate,
     open_dataset,
+    place,
     refuse_idle,
     split_digest,
-    start_from,
 )
 from facezoo_probes.settings import LinearProbeTraining
 from facezoo_probes.targets import Target, target_of
@@ -151,49 +146,18 @@ def _part(
     encoder: Encoder,
     view: str,
 ) -> Part:
-    placed, faces = _placed(samples, config, encoder, reader.box_reference)
-    if not placed:
+    placed = place(
+        samples, encoder.contract, reader.box_reference,
+        faces=config.faces, detector=config.detector, device=config.device,
+    )  # fmt: skip
+    if not placed.samples:
         raise DatasetError(
             f"{config.detector} found no face in any of the {len(samples)} pictures of {name} in {reader.root}. "
             "Pictures that are face crops already take faces=cropped; or name another detector."
         )
-    embeddings = embed_samples(encoder, placed, config.batch_size, view, reader.box_reference, config.workers)
-    lost = len(samples) - len(placed)
-    return Part(name, tuple(placed), embeddings, target.numbers(placed), lost, faces, split_digest(placed))
-
-
-def _placed(
-    samples: Sequence[Sample], config: LinearProbeTraining, encoder: Encoder, reference: BoxReference
-) -> tuple[list[Sample], str]:
-    """The samples whose face is known, in their order, and how it is; those that say where it is are not searched."""
-    if config.faces == "cropped":
-        return [dataclasses.replace(sample, cropped=True) for sample in samples], "Every picture is taken for a face crop."
-    by_points = encoder.contract is not None and isinstance(encoder.contract.crop, FivePointCrop)
-
-    def known(sample: Sample) -> bool:
-        return sample.cropped or sample.landmarks is not None or (sample.box is not None and not by_points)
-
-    if config.faces == "auto" and all(known(sample) for sample in samples):
-        return list(samples), _known(samples)
-    detector = start_from(config.detector, Detector, "a detector such as haar-frontal", device=config.device)
-    if config.faces == "detect":
-        samples = [dataclasses.replace(sample, cropped=False, box=None, landmarks=None) for sample in samples]
-    asked = sum(not sample.cropped and sample.landmarks is None for sample in samples)
-    kept, missing = locate(samples, detector, reference)
-    found = f"Faces were looked for by {config.detector} in {asked:,} pictures and found in {asked - missing:,}."
-    others = [sample for sample in samples if sample.cropped or sample.landmarks is not None]
-    return kept, f"{found} The others: {_known(others)}" if others else found
-
-
-def _known(samples: Sequence[Sample]) -> str:
-    """Whence a reader knows the faces of samples that need no search."""
-    crops = sum(sample.cropped for sample in samples)
-    points = sum(sample.landmarks is not None and not sample.cropped for sample in samples)
-    counts = {"are taken for face crops": crops, "have landmarks": points, "have a box": len(samples) - crops - points}
-    found = [(what, count) for what, count in counts.items() if count]
-    if len(found) == 1:
-        return f"All {found[0][0]}."
-    return "Of the pictures " + ", ".join(f"{count:,} {what}" for what, count in found) + "."
+    kept = placed.samples
+    embeddings = embed_samples(encoder, kept, config.batch_size, view, reader.box_reference, config.workers)
+    return Part(name, kept, embeddings, target.numbers(kept), placed.not_found, placed.told, split_digest(kept))
 
 
 def _still_learnable(target: Target, train: Part) -> None:

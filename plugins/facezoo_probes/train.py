@@ -21,15 +21,20 @@ from torch.utils.data import Dataset, TensorDataset
 import facezoo_probes
 from facezoo.plugin import (
     Encoder,
+    Fit,
     InputError,
+    Layer,
     Moment,
     Recipe,
     Record,
     Requirement,
+    Scaling,
     WeightsError,
     chosen_by,
     class_weights,
     create,
+    fit_classes,
+    fit_values,
     parameters_of,
     refuse_idle,
     save,
@@ -38,7 +43,6 @@ from facezoo.plugin import (
 from facezoo_probes.card import card_of
 from facezoo_probes.config import LinearProbeConfig
 from facezoo_probes.figures import figures
-from facezoo_probes.fitting import Fit, Layer, Scaling, fit_classes, fit_values
 from facezoo_probes.material import Material, read_material
 from facezoo_probes.model import LinearProbe
 from facezoo_probes.settings import LinearProbeTraining

@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from facezoo.plugin import AFFECTNET, BoxReference, DatasetError, Emotion, Reader, Sample
+from facezoo_readers.landmarks import five_of_68
 from facezoo_readers.lines import csv_lines
 
 FOLDERS = {"train": "train_set", "validation": "val_set"}
@@ -232,11 +233,3 @@ def _landmarks_in(path: Path) -> np.ndarray | None:
 def _annotated(values: Mapping[str, float]) -> dict[str, float]:
     """Valence and arousal without those that are no annotation: the publisher writes -2 there."""
     return {name: value for name, value in values.items() if -1 <= value <= 1}
-
-
-def five_of_68(landmarks: np.ndarray) -> np.ndarray | None:
-    """(5, 2) float32 of 68 landmarks, given as 136 numbers x y x y …; None for another number of them."""
-    if landmarks.size != 136:
-        return None
-    points = landmarks.astype(np.float32).reshape(68, 2)
-    return np.stack([points[36:42].mean(0), points[42:48].mean(0), points[30], points[48], points[54]])

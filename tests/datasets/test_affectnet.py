@@ -11,7 +11,8 @@ import pytest
 
 from facezoo.labels import AFFECTNET, Emotion
 from facezoo.plugin import DatasetError
-from facezoo_readers.affectnet import AffectNet, AffectNetSeven, five_of_68
+from facezoo_readers.affectnet import AffectNet, AffectNetSeven
+from facezoo_readers.landmarks import five_of_68
 from tests import madeup
 
 HEADER = "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal\n"

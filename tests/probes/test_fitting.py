@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from facezoo.errors import DatasetError, FacezooError
-from facezoo_probes.fitting import PENALTIES, Scaling, fit_classes, fit_values, softmax
+from facezoo.evaluation import PENALTIES, Scaling, fit_classes, fit_values, softmax
 
 
 def vectors(count: int, dim: int = 20, seed: int = 0) -> np.ndarray:
@@ -136,5 +136,5 @@ def test_a_missing_scikit_learn_names_the_extra(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(builtins, "__import__", without)
     for call in (lambda: fit_values(vectors(9), vectors(9)), lambda: fit_classes(vectors(9), np.arange(9) % 2, 2)):
-        with pytest.raises(FacezooError, match=r"facezoo\[train\].*solver=sgd"):
+        with pytest.raises(FacezooError, match=r"facezoo\[eval\].*solver=sgd"):
             call()

@@ -14,10 +14,10 @@ import facezoo
 from facezoo import weights
 from facezoo.components import Requirement
 from facezoo.errors import IncompatibleError
+from facezoo.evaluation import softmax
 from facezoo.plugin import check_pipeline
 from facezoo.tables import open_table
 from facezoo_probes.config import LinearProbeConfig
-from facezoo_probes.fitting import softmax
 from tests import tiny, untrained
 
 

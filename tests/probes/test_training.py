@@ -153,10 +153,10 @@ def test_patience_keeps_the_best_weights_and_says_that_it_flatters(fit: Any, emo
 
 def test_faces_are_looked_for_where_pictures_are_no_crops(fit: Any, emotions: Path, monkeypatch: pytest.MonkeyPatch):
     """The detector finds a face in every picture that is not black."""
-    from facezoo_probes import material
+    from facezoo.evaluation import placing
 
     detector = untrained.FixedDetector()
-    monkeypatch.setattr(material, "start_from", lambda name, *kind, **more: detector)
+    monkeypatch.setattr(placing, "start_from", lambda name, *kind, **more: detector)
     black = emotions / "train" / "anger" / "black.png"
     madeup.write(black, np.zeros((48, 48, 3), np.uint8))
     try:
@@ -167,15 +167,15 @@ def test_faces_are_looked_for_where_pictures_are_no_crops(fit: Any, emotions: Pa
     assert card.count("Faces were looked for by fixed in 31 pictures and found in 30.") == 1
     assert "no face was found in them: 1 of 31 pictures" in card and "anger 10" in card
     nobody = untrained.FixedDetector(faces=0)
-    monkeypatch.setattr(material, "start_from", lambda name, *kind, **more: nobody)
+    monkeypatch.setattr(placing, "start_from", lambda name, *kind, **more: nobody)
     with pytest.raises(DatasetError, match=r"fixed found no face in any of the 30 pictures of train.*faces=cropped"):
         fit(emotions, faces="detect", detector="fixed")
 
 
 def test_a_class_in_which_no_face_is_found_is_named(fit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    from facezoo_probes import material
+    from facezoo.evaluation import placing
 
-    monkeypatch.setattr(material, "start_from", lambda name, *kind, **more: untrained.FixedDetector())
+    monkeypatch.setattr(placing, "start_from", lambda name, *kind, **more: untrained.FixedDetector())
     for index in range(4):
         madeup.write(tmp_path / "data" / "seen" / f"{index}.png", untrained.portrait(index))
         madeup.write(tmp_path / "data" / "unseen" / f"{index}.png", np.zeros((48, 48, 3), np.uint8))
