@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 from torch import nn
 
 import facezoo
@@ -131,3 +132,20 @@ def test_several_sources_lie_in_folders_of_their_names(data: Path, tmp_path: Pat
     values = {**SHORT, "sources": ["flip", "clips"], "model": TINY, "perceptual": "off"}
     with pytest.raises(DatasetError, match=r"There is no .*clips"):
         run("cycle-face-expression", tmp_path, tmp_path / "run", config=values, quiet=True)
+
+
+def test_stage_one_goes_on_from_a_whole_model_and_leaves_the_second_stages_networks(
+    data: Path, first_stage: Path, tmp_path: Path
+):
+    second = {**SHORT, "start": str(first_stage), "perceptual": "off", "mean_face": "neutrals"}
+    whole = run("cycle-face-identity", data, tmp_path / "two", config=second, quiet=True)
+    again = {**SHORT, "start": str(whole), "perceptual": "off", "schedule": "cosine", "rate": 1e-3, "warm_up_steps": 1}
+    model = run("cycle-face-expression", data, tmp_path / "again", config=again, quiet=True)
+    before, after = load_file(whole / "model.safetensors"), load_file(model / "model.safetensors")
+    assert before.keys() == after.keys()
+    changed = {name.partition(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert {"expression_encoder", "flow_decoder", "expression_decoder"} <= changed and "identity_encoder" not in changed
+    assert all(torch.equal(before[n], after[n]) for n in before if n.startswith("identity_decoder.") and ".trunk." not in n)
+    assert "It goes on from" in (model / "README.md").read_text()
+    with pytest.raises(InputError, match="model would do nothing, since the network given as start"):
+        run("cycle-face-expression", data, tmp_path / "no", config={**again, "model": TINY}, quiet=True)

@@ -9,9 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from facezoo.plugin import DatasetError, SquareCrop
+from facezoo.plugin import DatasetError, SquareCrop, open_dataset
 from facezoo_cycle_face.augment import Augmentation, Square, draw, recolour
-from facezoo_cycle_face.pairs import LANDMARKS, PairDataset, Shot, Track, single_portraits, voxceleb_frames
+from facezoo_cycle_face.pairs import LANDMARKS, PairDataset, Shot, Track, persons_of, single_portraits, voxceleb_frames
 
 CROP = SquareCrop(scale=2.6, shift=(0.0, -0.03))
 STILL = Augmentation(area=(1, 1), ratio=(1, 1), colour_share=0, flip=0)
@@ -171,3 +171,42 @@ def test_wrong_layouts_say_what_was_expected_where(tmp_path: Path):
     (tmp_path / "faces.csv").write_text(f"{header}\nother.png,30,40,60,40,45,55,35,70,55,70\n")
     with pytest.raises(DatasetError, match="names none of the 1 pictures"):
         single_portraits(tmp_path, CROP)
+
+
+def persons(root: Path, *, landmarks: bool = True) -> Path:
+    """Two people with three and two pictures, one with one; a table says who is who and where the faces are."""
+    from facezoo_readers.table import SIDES
+
+    points = "30,40,66,40,48,60,36,76,60,76" if landmarks else ""
+    rows = []
+    for number, person in enumerate("aaabbc"):
+        write(root / f"{number}.png", number)
+        rows.append(f"{number}.png,{person}" + (f",{points}" if landmarks else ""))
+    header = ["file", "person", *(SIDES if landmarks else ())]
+    (root / "faces.csv").write_text("\n".join([",".join(header), *rows]) + "\n")
+    return root
+
+
+def test_a_readers_persons_are_tracks_where_they_have_two_pictures(tmp_path: Path):
+    reader = open_dataset("csv", persons(tmp_path))
+    tracks = persons_of(reader, "all", CROP, 0.25, copies=2)
+    assert (
+        sorted((track.name, len(track.shots), track.flip_share) for track in tracks)
+        == [("a", 3, 0.25)] * 2 + [("b", 2, 0.25)] * 2
+    )
+    shot = tracks[0].shots[0]
+    assert shot.square is not None and shot.square.side == pytest.approx(2.6 * max(1.11 * 36, 36))
+    assert shot.landmarks is not None and shot.landmarks[2].tolist() == [48, 60]
+
+
+def test_pictures_of_a_reader_without_landmarks_are_whole_crops(tmp_path: Path):
+    tracks = persons_of(open_dataset("csv", persons(tmp_path, landmarks=False)), "all", CROP)
+    assert tracks[0].shots[0].square is None and tracks[0].shots[0].landmarks is None
+
+
+def test_a_reader_with_one_picture_of_everybody_makes_no_pairs(tmp_path: Path):
+    write(tmp_path / "a.png", 1)
+    write(tmp_path / "b.png", 2)
+    (tmp_path / "faces.csv").write_text("file,person\na.png,a\nb.png,b\n")
+    with pytest.raises(DatasetError, match="nobody with two pictures whose faces are placed"):
+        persons_of(open_dataset("csv", tmp_path), "all", CROP)

@@ -5,7 +5,7 @@ Chang, Chen, Chiu: "Learning Facial Representations from the Cycle-consistency o
 
 from __future__ import annotations
 
-from facezoo.plugin import ComponentSpec, PipelineSpec, RecipeSpec, hookimpl
+from facezoo.plugin import CommandSpec, ComponentSpec, PipelineSpec, RecipeSpec, hookimpl
 
 FACEZOO_API = 1
 
@@ -57,5 +57,16 @@ def facezoo_recipes() -> tuple[RecipeSpec, ...]:
             config="facezoo_cycle_face.train:IdentityTraining",
             summary="Stage 2: identity encoder and identity decoder (identity cycle) on a stage-1 model",
             needs=("--start dir:STAGE1/model",),
+        ),
+    )
+
+
+@hookimpl
+def facezoo_commands() -> tuple[CommandSpec, ...]:
+    return (
+        CommandSpec(
+            name="ablate",
+            target="facezoo_cycle_face.ablate:app",
+            summary="Train and measure the grid of a paper's ablation: cycle-face.",
         ),
     )

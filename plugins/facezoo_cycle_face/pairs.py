@@ -1,8 +1,9 @@
 """Pairs of pictures to learn from: where they come from and how two are chosen.
 
-A *track* is what the release calls one: pictures of one person that may be paired. Three sources
+A *track* is what the release calls one: pictures of one person that may be paired. Four sources
 make tracks: ``frames`` (folders of face crops as VoxCeleb lays them out), ``flip`` (single
-portraits, each paired with its mirror image) and ``clips`` (the faces found in video files).
+portraits, each paired with its mirror image), ``clips`` (the faces found in video files) and
+``reader`` (the persons of any data set).
 
 Source: the released ``dataloader/Voxall.py``, ``Voxall_id.py`` and ``listvox.py`` (JiaRenChang/FaceCycle
 @14509c9). Two of its defects are not repeated: the last frame of a track can be drawn, and the second
@@ -23,7 +24,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from facezoo.plugin import BoxReference, DatasetError, Detections, Detector, SquareCrop, frames, matrices
+from facezoo.plugin import BoxReference, DatasetError, Detections, Detector, Reader, Sample, SquareCrop, frames, matrices
 from facezoo_cycle_face.augment import Augmentation, Image, Points, Square, draw, recolour
 
 VIDEOS = (".mp4", ".mpg", ".mpeg", ".avi", ".mov", ".mkv", ".webm", ".m4v")
@@ -266,6 +267,41 @@ def voxceleb_frames(root: Path, flip_share: float = 0.5) -> list[Track]:
             f"track, found {sum(map(len, folders.values()))} pictures in {len(folders)} folders."
         )
     return tracks
+
+
+def persons_of(reader: Reader, split: str, crop: SquareCrop, flip_share: float = 0.5, copies: int = 1) -> list[Track]:
+    """One track per person of whom a data set has two pictures at least.
+
+    Args:
+        reader: knows persons and landmarks, or pictures that are face crops.
+        split: of it.
+        crop: the contract's geometry.
+        flip_share: of pairs that are a picture and its mirror image.
+        copies: how many times an epoch has each person.
+
+    Raises:
+        DatasetError: nobody with two pictures whose faces can be placed.
+    """
+    tracks: dict[str, list[Shot]] = {}
+    for sample in reader.samples(split):
+        placed = sample.cropped or sample.landmarks is not None
+        if sample.person and placed:
+            tracks.setdefault(sample.person, []).append(_shot(sample, crop))
+    found = [Track(name, tuple(shots), flip_share) for name, shots in tracks.items() if len(shots) > 1]
+    if not found:
+        raise DatasetError(
+            f"The split {split!r} of {reader.root} has nobody with two pictures whose faces are placed, and a pair is two "
+            "pictures of a person."
+        )
+    return [track for track in found for _ in range(copies)]
+
+
+def _shot(sample: Sample, crop: SquareCrop) -> Shot:
+    if sample.landmarks is None:
+        return Shot(sample.image)
+    points = np.asarray(sample.landmarks, np.float32)
+    seen = Detections(np.full((1, 4), np.nan), np.ones(1), points[None])
+    return Shot(sample.image, squares(seen, crop, BoxReference(length=1.0))[0], points)
 
 
 def faces_of_clips(root: Path, crop: SquareCrop, detector: Detector, flip_share: float = 0.0, copies: int = 1) -> list[Track]:

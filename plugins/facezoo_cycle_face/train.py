@@ -31,7 +31,10 @@ from facezoo.plugin import (
     WeightsError,
     create,
     load,
+    open_dataset,
+    origin_of,
     parameters_of,
+    refuse_idle,
     save,
     start_from,
 )
@@ -47,19 +50,20 @@ from facezoo_cycle_face.objectives import (
     identity_objective,
     warm_up_objective,
 )
-from facezoo_cycle_face.pairs import PairDataset, Track, faces_of_clips, single_portraits, voxceleb_frames
+from facezoo_cycle_face.pairs import PairDataset, Track, faces_of_clips, persons_of, single_portraits, voxceleb_frames
 from facezoo_cycle_face.perceptual import GramDistance
 
-Source = Literal["frames", "flip", "clips"]
+Source = Literal["frames", "flip", "clips", "reader"]
 
 
 class CycleFaceTraining(TrainingConfig):
     """Values of both stages.
 
     Attributes:
-        sources: where pairs come from: "frames" (VoxCeleb's folders), "flip" (single portraits), "clips" (videos). One reads
-            the data folder itself, several read the folders of their names in it.
-        flip_share: share of pairs that are a picture and its mirror image, for "frames" and "clips".
+        sources: where pairs come from: "frames" (VoxCeleb's folders), "flip" (single portraits), "clips" (videos), "reader"
+            (any data set that knows persons and landmarks). One reads the data folder itself, several read the folders of
+            their names in it.
+        flip_share: share of pairs that are a picture and its mirror image, for all but "flip".
         augmentation: what happens to a picture; the defaults are the release's.
         perceptual: "vgg19" is the release's Gram distance on ImageNet's VGG19, from timm; where its weights cannot be had
             the term is off, and log and card say so. "off" turns it off.
@@ -69,6 +73,9 @@ class CycleFaceTraining(TrainingConfig):
         warm_up_steps: of the cosine.
         detector: finds the faces of "clips".
         clip_copies: how many times an epoch has each clip.
+        reader: of the source "reader".
+        reader_split: of it, to train on.
+        reader_copies: how many times an epoch has each of its persons.
         noise: the expression decoder's noise during training, as released. Without it training and inference agree.
         stored_dtype: of the exported weights.
     """
@@ -84,6 +91,9 @@ class CycleFaceTraining(TrainingConfig):
     warm_up_steps: int = 150
     detector: str = "haar-frontal"
     clip_copies: int = Field(default=1, ge=1)
+    reader: str = "synthetic"
+    reader_split: str = "train"
+    reader_copies: int = Field(default=1, ge=1)
     noise: bool = True
     stored_dtype: Literal["float32", "float16"] = "float32"
 
@@ -92,6 +102,8 @@ class ExpressionTraining(CycleFaceTraining):
     """Stage 1.
 
     Attributes:
+        start: a cycle-face to go on from, an id, "dir:/path" or a folder; its configuration counts then. What it has of the
+            second stage stays as it is. Empty: initial weights.
         model: the component's configuration; its trunk decides whether ImageNet weights are needed.
         initial: "released", or "he" (also in the decoders, residual branches scaled by 0.2): a faster start.
         independent_flips: the mirror image is cut and bent anew, with the same colours, so that pose in the plane differs.
@@ -101,6 +113,7 @@ class ExpressionTraining(CycleFaceTraining):
     """
 
     epochs: int = Field(default=40, ge=1)
+    start: str = ""
     model: CycleFaceConfig = CycleFaceConfig(stage="expression")
     initial: Literal["released", "he"] = "released"
     independent_flips: bool = False
@@ -114,7 +127,7 @@ class IdentityTraining(CycleFaceTraining):
     """Stage 2.
 
     Attributes:
-        start: the stage-1 model: a folder or an id.
+        start: the stage-1 model: a folder or an id. Where it has networks of the second stage, these go on from theirs.
         mean_face: what all faces are rebuilt from: the mean of the batch's mean faces, as released; a running mean of them;
             or a running mean of the neutral faces.
         hinge: see ``losses.margin``.
@@ -170,6 +183,9 @@ class _CycleFaceRecipe(Recipe):
             return voxceleb_frames(folder, self.config.flip_share)
         if source == "flip":
             return single_portraits(folder, crop, group)
+        if source == "reader":
+            c = self.config
+            return persons_of(open_dataset(c.reader, folder), c.reader_split, crop, c.flip_share, c.reader_copies)
         detector = load(self.config.detector, device="cpu")
         if not isinstance(detector, Detector):
             raise InputError(f"{self.config.detector} is a {type(detector).__name__}, no detector; set detector=haar-frontal.")
@@ -207,15 +223,33 @@ class ExpressionRecipe(_CycleFaceRecipe):
 
     def __init__(self, config: ExpressionTraining, data: Path) -> None:
         super().__init__(config, data)
+        self.component = self._go_on() if config.start else self._begin()
+
+    def _begin(self) -> CycleFace:
+        config = self.config
         if config.model.stage != "expression":
             raise InputError("cycle-face-expression trains a model of stage 'expression'; set model.stage=expression.")
-        self.component = _create(config.model)
-        self.component.initialise()
+        component = _create(config.model)
+        component.initialise()
         if config.initial == "he":
-            draw_he(self.component)
+            draw_he(component)
         if config.model.trunk == "vgg19-frozen":
-            copy_vgg19(self.component)
-        self.component.trainable_(True)
+            copy_vgg19(component)
+        component.trainable_(True)
+        return component
+
+    def _go_on(self) -> CycleFace:
+        refuse_idle(self.config, ("model", "initial"), "the network given as start brings its configuration and weights")
+        component = start_from(self.config.start, CycleFace, "a cycle-face, to go on from,")
+        self.remarks.append(f"It goes on from {origin_of(self.config.start, component.views['expression'])}.")
+        component.trainable_(True)
+        if component.config.stage == "identity":
+            own = {
+                id(p) for p in parameters_of(component.expression_encoder, component.flow_decoder, component.expression_decoder)
+            }
+            for parameter in component.parameters():
+                parameter.requires_grad_(id(parameter) in own)
+        return component
 
     @property
     def perceptual_weight(self) -> float:
@@ -223,7 +257,7 @@ class ExpressionRecipe(_CycleFaceRecipe):
 
     def dataset(self) -> PairDataset:
         c = self.config
-        size = c.model.image_size
+        size = self.component.config.image_size
         return PairDataset(self.tracks(), size, c.augmentation, independent=c.independent_flips, seed=c.seed)
 
     def modules(self) -> dict[str, nn.Module]:

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 
 from facezoo.plugin import SEVEN_EMOTIONS, ComponentConfig
-from facezoo_facenet.model import INCEPTION, Backbone, check_image_size
+from facezoo_facenet.model import INCEPTION, Backbone, Channels, check_channels, check_image_size
 
 HIGHEST_ORDER = 6  # of the polynomial
 
@@ -25,15 +25,18 @@ class TwoBranchConfig(ComponentConfig):
         backbone: "inception-resnet-v1" as in the paper, or "timm:<name>" for any backbone of timm.
         image_size: height and width of the faces in pixels; 224 is the release's.
         dropout: share of a trunk's pooled features that is dropped in training; 0.6 is the release's.
+        channels: of the stages of a timm ResNet, to make both trunks narrower; None: as its name says.
     """
 
     backbone: Backbone = INCEPTION
     image_size: int = Field(default=224, ge=8)
     dropout: float = Field(default=0.6, ge=0, lt=1)
+    channels: Channels = None
 
     @model_validator(mode="after")
     def _large_enough(self) -> TwoBranchConfig:
         check_image_size(self.backbone, self.image_size)
+        check_channels(self.backbone, self.channels)
         return self
 
 

@@ -11,23 +11,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
-from torch.utils.data import ConcatDataset
 
 from facezoo.plugin import (
     SEVEN_EMOTIONS,
     DatasetError,
+    Descent,
     FaceAugmentation,
     FaceDataset,
     FacezooError,
     InputError,
+    Joined,
     Moment,
-    Reader,
     Recipe,
     Record,
     Sample,
@@ -37,14 +38,16 @@ from facezoo.plugin import (
     class_weights,
     embed_samples,
     held_out,
-    open_dataset,
+    open_several,
     origin_of,
     parameters_of,
     refuse_idle,
     save,
     split_digest,
     start_from,
+    warm_cosine,
 )
+from facezoo_dln.auxiliary import Auxiliary, known_values
 from facezoo_dln.initial import Seen, dln_on, emotion_on, identity_model
 from facezoo_dln.model import DLN, DLNEmotion
 
@@ -69,9 +72,17 @@ class DLNEmotionTraining(TrainingConfig):
         augmentation: what happens to a picture.
         best: the weights of the best validation are exported instead of the last. Where a reader has no validation split,
             such as RAF-DB's, its test split would choose them.
-        rate: SGD's.
-        momentum: SGD's.
-        weight_decay: SGD's.
+        auxiliary: names of the samples' values that the deviation must tell as well, see ``auxiliary``; not the paper's.
+        auxiliary_weight: of their loss.
+        optimizer: the paper's "sgd" with momentum, or "adamw".
+        rate: of the optimiser; the highest, with ``schedule=cosine``.
+        classifier_rate: the last layer's rate as a multiple of ``rate``. A deviation's entries are near 0.01, so logits of any
+            size take large weights, which a small rate is slow to reach.
+        schedule: "constant", or "cosine": up over ``warm_up`` of the run, then down along a cosine.
+        warm_up: share of the run.
+        momentum: of "sgd".
+        weight_decay: of the optimiser.
+        smoothing: of the labels, share that is spread over all classes.
     """
 
     epochs: int = Field(default=10, ge=1)
@@ -85,22 +96,16 @@ class DLNEmotionTraining(TrainingConfig):
     weighting: Literal["balanced", "none"] = "balanced"
     augmentation: FaceAugmentation = FaceAugmentation(flip=0.5)
     best: bool = False
+    auxiliary: tuple[str, ...] = ()
+    auxiliary_weight: float = Field(default=1.0, gt=0)
+    optimizer: Descent = "sgd"
     rate: float = Field(default=0.001, gt=0)
+    classifier_rate: float = Field(default=1.0, gt=0)
+    schedule: Literal["constant", "cosine"] = "constant"
+    warm_up: float = Field(default=0.05, ge=0, lt=1)
     momentum: float = Field(default=0.9, ge=0, lt=1)
     weight_decay: float = Field(default=0.0, ge=0)
-
-
-class Joined(ConcatDataset[dict[str, Tensor]]):
-    """Several data sets one after the other, each with the randomness of the epoch."""
-
-    def set_epoch(self, epoch: int) -> None:
-        for part in self.datasets:
-            part.set_epoch(epoch)  # pyright: ignore[reportAttributeAccessIssue]
-
-    @property
-    def digest(self) -> str:
-        """Those of the parts, in their order."""
-        return " ".join(part.digest for part in self.datasets)  # pyright: ignore[reportAttributeAccessIssue]
+    smoothing: float = Field(default=0.0, ge=0, lt=1)
 
 
 class DLNEmotionRecipe(Recipe):
@@ -120,13 +125,15 @@ class DLNEmotionRecipe(Recipe):
         self.component.trainable_(True)
         side = self.component.config.image_size
         check_batch_size(self.component.face_branch, (side, side), config.batch_size)
-        self.readers = self._open()
+        self.readers = open_several(config.readers, data, DLNEmotionTraining.model_fields["readers"].default)
         self.training: dict[str, list[Sample]] = {}
         self.unseen: dict[str, list[Sample]] = {}
         for name in self.readers:
             self._divide(name)
         self._check_validation()
         self.class_weights = self._class_weights()
+        self.values = {name: known_values(samples, config.auxiliary) for name, samples in self.training.items()}
+        self.auxiliary = self._auxiliary()
         self.remarks += [f"{name}: {note}" for name, reader in self.readers.items() for note in reader.notes()]
 
     def _start(self) -> DLNEmotion:
@@ -145,19 +152,6 @@ class DLNEmotionRecipe(Recipe):
         identity = identity_model(config.identity)
         self.remarks.append(f"Both branches start as copies of {origin_of(config.identity, identity.views['identity'])}.")
         return emotion_on(dln_on(identity, config.seen), LABELS)
-
-    def _open(self) -> dict[str, Reader]:
-        names = self.config.readers
-        absent = [name for name in names if len(names) > 1 and not (self.data / name).is_dir()]
-        if absent:
-            default = " (the default)" if names == type(self.config).model_fields["readers"].default else ""
-            raise DatasetError(
-                f"There is no folder {' or '.join(str(self.data / name) for name in absent)}: the readers are "
-                f"{' and '.join(names)}{default}, and each of several reads the folder of its name in {self.data}. If that is "
-                "one data set, name its reader: --readers folder for a folder per class, --readers rafdb or affectnet for "
-                "these as published."
-            )
-        return {name: open_dataset(name, self.data / name if len(names) > 1 else self.data) for name in names}
 
     def _divide(self, name: str) -> None:
         """What of a reader is trained on, and what is measured."""
@@ -208,29 +202,52 @@ class DLNEmotionRecipe(Recipe):
         self.remarks.append(f"Weights of the classes in the loss: {listed}.")
         return weights
 
+    def _auxiliary(self) -> Auxiliary | None:
+        names = self.config.auxiliary
+        if not names:
+            return None
+        self.remarks.append(
+            f"In training the deviation also told {', '.join(names)}; the layer for that is not part of the model."
+        )
+        return Auxiliary(names, np.concatenate(list(self.values.values())))
+
     def dataset(self) -> Joined:
         parts = [
             FaceDataset(
-                samples, self.component.contract, {"label": class_numbers(samples)}, self.config.augmentation,
-                box_reference=self.readers[name].box_reference, seed=self.config.seed + number,
+                samples, self.component.contract, {"label": class_numbers(samples), "values": self.values[name]},
+                self.config.augmentation, self.readers[name].box_reference, self.config.seed + number,
             )
             for number, (name, samples) in enumerate(self.training.items())
         ]  # fmt: skip
         return Joined(parts)
 
     def modules(self) -> dict[str, nn.Module]:
-        return {"component": self.component}
+        auxiliary: dict[str, nn.Module] = {"auxiliary": self.auxiliary} if self.auxiliary else {}
+        return {"component": self.component, **auxiliary}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        config = self.config
-        trained = parameters_of(self.component)
-        decay, momentum = config.weight_decay, config.momentum
-        return {"emotion": torch.optim.SGD(trained, lr=config.rate, momentum=momentum, weight_decay=decay)}
+        config, last = self.config, parameters_of(self.component.classifier)
+        own = {id(parameter) for parameter in last}
+        rest = [parameter for parameter in parameters_of(*self.modules().values()) if id(parameter) not in own]
+        share = config.classifier_rate
+        groups: list[dict[str, Any]] = [{"params": rest}, {"params": last, "lr": config.rate * share, "share": share}]
+        if config.optimizer == "sgd":
+            decay, momentum = config.weight_decay, config.momentum
+            return {"emotion": torch.optim.SGD(groups, lr=config.rate, momentum=momentum, weight_decay=decay)}
+        return {"emotion": torch.optim.AdamW(groups, lr=config.rate, weight_decay=config.weight_decay)}
+
+    def learning_rate(self, turn: str, moment: Moment) -> float | None:
+        return warm_cosine(self.config.rate, self.config.warm_up, moment) if self.config.schedule == "cosine" else None
 
     def losses(self, batch: Mapping[str, Tensor], turn: str, moment: Moment) -> dict[str, Tensor]:
-        logits = self.component(batch["faces"].float() / 255)
+        deviation = self.component.deviation(batch["faces"].float() / 255)
+        logits = self.component.read(deviation)
         weights = None if self.class_weights is None else self.class_weights.to(logits.device)
-        return {"cross_entropy": F.cross_entropy(logits, batch["label"], weights)}
+        smoothing = self.config.smoothing
+        terms = {"cross_entropy": F.cross_entropy(logits, batch["label"], weights, label_smoothing=smoothing)}
+        if self.auxiliary is not None:
+            terms["auxiliary"] = self.config.auxiliary_weight * self.auxiliary.loss(deviation, batch["values"])
+        return terms
 
     def validate(self) -> dict[str, float]:
         """Accuracy, its mean over the classes, and the cross-entropy without weights on pictures that are not trained on; with
@@ -272,6 +289,12 @@ def _refuse_idle(config: DLNEmotionTraining) -> None:
         refuse_idle(config, ("best", "patience"), "nothing is validated with validate_every=0")
     if config.start:
         refuse_idle(config, ("seen",), "a dln given as start keeps what it is shown")
+    if not config.auxiliary:
+        refuse_idle(config, ("auxiliary_weight",), "no auxiliary values are named")
+    if config.optimizer == "adamw":
+        refuse_idle(config, ("momentum",), "optimizer=adamw has momenta of its own")
+    if config.schedule == "constant":
+        refuse_idle(config, ("warm_up",), "the rate is constant with schedule=constant")
 
 
 def class_numbers(samples: Sequence[Sample]) -> list[int]:

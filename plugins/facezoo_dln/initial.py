@@ -64,8 +64,9 @@ def dln_on(identity: Facenet, seen: Seen = "auto", layers: Mapping[str, Any] | N
         raise InputError("This facenet has no input contract, so nobody knows what it was trained on; load it by its name.")
     released = seen == "released" or (seen == "auto" and backbone == INCEPTION)
     size = {} if released else {"image_size": contract.size[0]}
+    narrowed = {"channels": identity.config.channels} if identity.config.channels else {}
     origin = f"a run on a facenet of {backbone} at {contract.size[0]} pixels"
-    config = DLNConfig.from_values({"backbone": backbone, **size, **(layers or {})}, origin)
+    config = DLNConfig.from_values({"backbone": backbone, **narrowed, **size, **(layers or {})}, origin)
     component = create(spec_of("dln"), config)
     if not isinstance(component, DLN):
         raise IncompatibleError(f"dln is built as {type(component).__name__}, which this recipe does not know.")

@@ -24,7 +24,9 @@ def contract_of(config: TwoBranchConfig) -> InputContract:
 
 def branch_of(config: TwoBranchConfig) -> Trunk:
     """One of the two trunks, with random weights."""
-    return make_trunk(config.backbone, DEVIATION_DIM, dropout=config.dropout, image_size=config.image_size)
+    return make_trunk(
+        config.backbone, DEVIATION_DIM, dropout=config.dropout, image_size=config.image_size, channels=config.channels
+    )
 
 
 class DLN(Encoder):
@@ -124,10 +126,10 @@ class DLNEmotion(Classifier):
             IncompatibleError: it has another backbone or image size.
         """
         own, other = self.config, dln.config
-        if (own.backbone, own.image_size) != (other.backbone, other.image_size):
+        if (own.backbone, own.image_size, own.channels) != (other.backbone, other.image_size, other.channels):
             raise IncompatibleError(
-                f"The classifier is built on {own.backbone} at {own.image_size} pixels and the network given on "
-                f"{other.backbone} at {other.image_size}; give both the same backbone and image_size."
+                f"The classifier is built on {_said(own)} and the network given on {_said(other)}; give both the same "
+                "backbone, channels and image_size."
             )
         self.identity_branch.load_state_dict(dln.identity_branch.state_dict())
         self.face_branch.load_state_dict(dln.face_branch.state_dict())
@@ -147,6 +149,18 @@ class DLNEmotion(Classifier):
         """
         if isinstance(faces, Tensor) and faces.ndim == 4 and len(faces) == 0:
             return torch.zeros((0, self.classifier.out_features), device=self.device)
+        return self.read(self.deviation(faces))
+
+    def deviation(self, faces: Tensor) -> Tensor:
+        """(B, 3, H, W) faces -> deviations (B, 512) float32, what the last layer reads. Raises as ``forward``."""
         prepared = self.prepare(faces)
-        deviation = branch_code(self.face_branch, prepared) - branch_code(self.identity_branch, prepared)
+        return branch_code(self.face_branch, prepared) - branch_code(self.identity_branch, prepared)
+
+    def read(self, deviation: Tensor) -> Tensor:
+        """(B, 512) deviations -> logits (B, K) float32."""
         return self.classifier(deviation.to(self.dtype)).float()
+
+
+def _said(config: TwoBranchConfig) -> str:
+    narrowed = f" of {config.channels} channels" if config.channels else ""
+    return f"{config.backbone}{narrowed} at {config.image_size} pixels"

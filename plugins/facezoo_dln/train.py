@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from facezoo.plugin import (
     AnnotatedTriplet,
     DatasetError,
+    Descent,
     FaceAugmentation,
     InputError,
     Moment,
@@ -38,11 +39,15 @@ from facezoo.plugin import (
     save,
     split_digest,
     triplet_figures,
+    warm_cosine,
 )
+from facezoo_dln.auxiliary import Auxiliary, known_values
 from facezoo_dln.config import HIGHEST_ORDER
 from facezoo_dln.crowd import CrowdLayer, Placement, Variant, crowd_loss
 from facezoo_dln.hierarchy import further_orders, margins, order_loss
 from facezoo_dln.initial import Seen, dln_on, identity_model
+
+PLACES = ("first", "second", "third")  # of a triplet's pictures
 
 
 class DLNTraining(TrainingConfig):
@@ -71,9 +76,15 @@ class DLNTraining(TrainingConfig):
         order_margin: of those. Later code by the paper's authors lists 0.05 beside 0.1 and 0.2, without saying what for.
         order_weight: of their loss.
         order_gap: votes apart that count as an order.
-        rate: SGD's.
-        momentum: SGD's.
-        weight_decay: SGD's.
+        auxiliary: names of the samples' values that the deviation must tell as well, see ``auxiliary``; not the paper's.
+        auxiliary_weight: of their loss.
+        triplet_weight: of the triplets' loss.
+        optimizer: "sgd" with momentum, or "adamw".
+        rate: of the optimiser; the highest, with ``schedule=cosine``.
+        schedule: "constant", or "cosine": up over ``warm_up`` of the run, then down along a cosine.
+        warm_up: share of the run.
+        momentum: of "sgd".
+        weight_decay: of the optimiser.
     """
 
     epochs: int = Field(default=100, ge=1)
@@ -97,7 +108,13 @@ class DLNTraining(TrainingConfig):
     order_margin: float = Field(default=0.05, ge=0)
     order_weight: float = Field(default=1.0, ge=0)
     order_gap: int = Field(default=2, ge=1)
+    auxiliary: tuple[str, ...] = ()
+    auxiliary_weight: float = Field(default=1.0, gt=0)
+    triplet_weight: float = Field(default=1.0, gt=0)
+    optimizer: Descent = "sgd"
     rate: float = Field(default=0.002, gt=0)
+    schedule: Literal["constant", "cosine"] = "constant"
+    warm_up: float = Field(default=0.05, ge=0, lt=1)
     momentum: float = Field(default=0.9, ge=0, lt=1)
     weight_decay: float = Field(default=5e-5, ge=0)
 
@@ -123,6 +140,7 @@ class DLNRecipe(Recipe):
             why = "Nothing is validated (validate_every=0)"
             self.remarks.append(f"{why}, so nobody knows how well this network does on new faces.")
         self.crowd = self._crowd()
+        self.auxiliary = self._auxiliary()
         self.remarks += self.reader.notes()
 
     def _open(self) -> TripletReader:
@@ -175,43 +193,68 @@ class DLNRecipe(Recipe):
         self.remarks.append(f"Crowd layer: {config.crowd}, {len(annotators)} annotators; the exported model is without it.")
         return CrowdLayer(tuple(annotators), config.embedding_dim, config.crowd, config.crowd_placement)
 
+    def _auxiliary(self) -> Auxiliary | None:
+        names = self.config.auxiliary
+        if not names:
+            return None
+        faces = list(dict.fromkeys(sample for triplet in self.triplets for sample in triplet.images))
+        self.remarks.append(
+            f"In training the deviation also told {', '.join(names)}; the layer for that is not part of the model."
+        )
+        return Auxiliary(names, known_values(faces, names))
+
     def dataset(self) -> TripletDataset:
         numbers = {who: number for number, who in enumerate(self.crowd.annotators)} if self.crowd else {}
         return TripletDataset(
             self.triplets, self.component.contract, numbers, self.config.augmentation,
-            box_reference=self.reader.box_reference, seed=self.config.seed, keep_ties=True,
+            box_reference=self.reader.box_reference, seed=self.config.seed, keep_ties=True, values=self.config.auxiliary,
         )  # fmt: skip
 
     def modules(self) -> dict[str, nn.Module]:
         crowd: dict[str, nn.Module] = {"crowd": self.crowd} if self.crowd else {}
-        return {"component": self.component, **crowd}
+        auxiliary: dict[str, nn.Module] = {"auxiliary": self.auxiliary} if self.auxiliary else {}
+        return {"component": self.component, **crowd, **auxiliary}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         config = self.config
-        groups = [{"params": parameters_of(self.component), "weight_decay": config.weight_decay}]
+        learned = [module for module in (self.component, self.auxiliary) if module is not None]
+        groups: list[dict[str, Any]] = [{"params": parameters_of(*learned), "weight_decay": config.weight_decay}]
         if self.crowd is not None:
-            groups.append({"params": parameters_of(self.crowd), "lr": config.rate * config.crowd_rate, "weight_decay": 0.0})
+            share = config.crowd_rate
+            groups.append({"params": parameters_of(self.crowd), "lr": config.rate * share, "share": share, "weight_decay": 0.0})
+        if config.optimizer == "adamw":
+            return {"dln": torch.optim.AdamW(groups, lr=config.rate)}
         return {"dln": torch.optim.SGD(groups, lr=config.rate, momentum=config.momentum)}
 
-    def embeddings(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """A batch's pictures -> (B, 3, D) float32 of length 1."""
-        pictures = torch.cat([batch[name] for name in ("first", "second", "third")]).float() / 255
-        flat = self.component.encode(pictures, "embedding")
+    def learning_rate(self, turn: str, moment: Moment) -> float | None:
+        return warm_cosine(self.config.rate, self.config.warm_up, moment) if self.config.schedule == "cosine" else None
+
+    def deviations(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """A batch's pictures -> (3 · B, 512) float32: all first ones, all second, all third."""
+        return self.component.encode(torch.cat([batch[name] for name in PLACES]).float() / 255, "deviation")
+
+    def embeddings(self, deviations: Tensor) -> Tensor:
+        """Of ``deviations`` -> (B, 3, D) float32 of length 1."""
+        flat = self.component.polynomial(deviations)
         return flat.view(3, -1, flat.shape[1]).transpose(0, 1)
 
     def losses(self, batch: Mapping[str, Tensor], turn: str, moment: Moment) -> dict[str, Tensor]:
-        config, embeddings = self.config, self.embeddings(batch)
+        config, deviations = self.config, self.deviations(batch)
+        embeddings = self.embeddings(deviations)
         margin = self.margins(batch["kind"])
         if self.crowd is not None:
             seen = self.crowd(embeddings, batch["annotators"])
-            terms = {"triplet": crowd_loss(seen, batch["answers"], margin).mean()}
+            terms = {"triplet": config.triplet_weight * crowd_loss(seen, batch["answers"], margin).mean()}
         else:
             agreed = batch["odd"] >= 0
             loss = double_triplet(*arrange(embeddings[agreed], batch["odd"][agreed]), margin[agreed])
-            terms = {"triplet": loss.sum() / len(agreed)}  # a tie counts as an example without loss
+            terms = {"triplet": config.triplet_weight * loss.sum() / len(agreed)}  # a tie counts as an example without loss
         if config.hierarchy == "votes":
             orders = further_orders(batch["votes"], config.order_gap)
             terms["order"] = config.order_weight * order_loss(embeddings, orders, config.order_margin).mean()
+        if self.auxiliary is not None:
+            values = batch["values"].transpose(0, 1).flatten(0, 1)  # B 3 K -> 3B K, in the order of the deviations
+            terms["auxiliary"] = config.auxiliary_weight * self.auxiliary.loss(deviations, values)
         return terms
 
     def validate(self) -> dict[str, float]:
@@ -227,7 +270,7 @@ class DLNRecipe(Recipe):
         return margins(kind, self.config.margin_one_class, self.config.margin)
 
     def pictures(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return {name: batch[name].float() / 255 for name in ("first", "second", "third")}
+        return {name: batch[name].float() / 255 for name in PLACES}
 
     def notes(self) -> Sequence[str]:
         return self.remarks
@@ -248,3 +291,9 @@ def _refuse_idle(config: DLNTraining) -> None:
         refuse_idle(config, ("crowd_placement", "crowd_rate"), "there is no crowd layer with crowd=off")
     if config.hierarchy == "none":
         refuse_idle(config, ("order_margin", "order_weight", "order_gap"), "votes order nothing with hierarchy=none")
+    if not config.auxiliary:
+        refuse_idle(config, ("auxiliary_weight",), "no auxiliary values are named")
+    if config.optimizer == "adamw":
+        refuse_idle(config, ("momentum",), "optimizer=adamw has momenta of its own")
+    if config.schedule == "constant":
+        refuse_idle(config, ("warm_up",), "the rate is constant with schedule=constant")

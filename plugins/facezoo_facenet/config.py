@@ -37,6 +37,12 @@ def known_backbone(name: str) -> str:
     return name
 
 
+def check_channels(backbone: str, channels: tuple[int, ...] | None) -> None:
+    """Raises InputError for channels that no backbone reads."""
+    if channels is not None and backbone == INCEPTION:
+        raise InputError(f"{INCEPTION} has the paper's channels; leave channels out, or take a ResNet of timm's.")
+
+
 def check_image_size(backbone: str, pixels: int) -> None:
     """Raises InputError for faces so small that a layer of the backbone has no pixel left."""
     if backbone == INCEPTION and pixels < SMALLEST_IMAGE:
@@ -44,6 +50,7 @@ def check_image_size(backbone: str, pixels: int) -> None:
 
 
 Backbone = Annotated[str, AfterValidator(known_backbone)]
+Channels = Annotated[tuple[int, ...], Field(min_length=1)] | None
 
 
 class FacenetConfig(ComponentConfig):
@@ -54,14 +61,17 @@ class FacenetConfig(ComponentConfig):
         image_size: height and width of the faces; 160 is the size that the released weights were trained at.
         embedding_dim: length of the identity vector.
         dropout: share of the pooled features that is dropped in training; 0.6 is the release's.
+        channels: of the stages of a timm ResNet, to make it narrower; None: as its name says.
     """
 
     backbone: Backbone = INCEPTION
     image_size: int = Field(default=160, ge=8)
     embedding_dim: int = Field(default=512, ge=1)
     dropout: float = Field(default=0.6, ge=0, lt=1)
+    channels: Channels = None
 
     @model_validator(mode="after")
     def _large_enough(self) -> FacenetConfig:
         check_image_size(self.backbone, self.image_size)
+        check_channels(self.backbone, self.channels)
         return self

@@ -11,13 +11,23 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from facezoo.plugin import Encoder, InputContract, SquareCrop, View
-from facezoo_facenet.config import INCEPTION, TIMM, Backbone, FacenetConfig, check_image_size, known_backbone
+from facezoo_facenet.config import (
+    INCEPTION,
+    TIMM,
+    Backbone,
+    Channels,
+    FacenetConfig,
+    check_channels,
+    check_image_size,
+    known_backbone,
+)
 from facezoo_facenet.layout import CLASSIFIER, plain_state, take_trunk, trunk_layout
 from facezoo_facenet.networks import InceptionResnetV1, TimmTrunk, Trunk, make_trunk
 
 __all__ = [
-    "CLASSIFIER", "FACE_CROP", "INCEPTION", "TIMM", "Backbone", "Facenet", "FacenetConfig", "InceptionResnetV1", "TimmTrunk",
-    "Trunk", "check_image_size", "known_backbone", "make_trunk", "plain_state", "take_trunk", "trunk_layout",
+    "CLASSIFIER", "FACE_CROP", "INCEPTION", "TIMM", "Backbone", "Channels", "Facenet", "FacenetConfig", "InceptionResnetV1",
+    "TimmTrunk", "Trunk", "check_channels", "check_image_size", "known_backbone", "make_trunk", "plain_state", "take_trunk",
+    "trunk_layout",
 ]  # fmt: skip
 
 # A detector's tight box plus facenet-pytorch's margin of 14 pixels at 160, expressed in eyes-mouth lengths through
@@ -37,7 +47,13 @@ class Facenet(Encoder):
     def __init__(self, config: FacenetConfig) -> None:
         super().__init__(config)
         self.config: FacenetConfig
-        self.trunk = make_trunk(config.backbone, config.embedding_dim, dropout=config.dropout, image_size=config.image_size)
+        self.trunk = make_trunk(
+            config.backbone,
+            config.embedding_dim,
+            dropout=config.dropout,
+            image_size=config.image_size,
+            channels=config.channels,
+        )
 
     @classmethod
     def default_contract(cls, config: Any) -> InputContract:

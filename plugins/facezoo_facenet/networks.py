@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from facezoo.plugin import IncompatibleError
+from facezoo.plugin import IncompatibleError, InputError
 from facezoo_facenet.config import INCEPTION, TIMM, known_backbone
 
 Size = int | tuple[int, int]
@@ -155,14 +155,25 @@ class InceptionResnetV1(Trunk):
 class TimmTrunk(Trunk):
     """Any backbone of timm: its pooled features, then a linear layer. Random weights: a checkpoint brings its own."""
 
-    def __init__(self, name: str, embedding_dim: int = 512, dropout: float = 0.6, image_size: int | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        embedding_dim: int = 512,
+        dropout: float = 0.6,
+        image_size: int | None = None,
+        channels: Sequence[int] | None = None,
+    ) -> None:
         super().__init__()
         import timm  # takes seconds, and the published weights do not need it
 
+        narrowed = {} if channels is None else {"channels": tuple(channels)}
         try:
-            network = timm.create_model(name, pretrained=False, num_classes=0, img_size=image_size)
+            network = timm.create_model(name, pretrained=False, num_classes=0, img_size=image_size, **narrowed)
         except TypeError:  # transformers are built for one size; convolutional networks do not know img_size
-            network = timm.create_model(name, pretrained=False, num_classes=0)
+            try:
+                network = timm.create_model(name, pretrained=False, num_classes=0, **narrowed)
+            except TypeError as error:
+                raise InputError(f"timm's {name} takes no channels; leave channels out, or take a ResNet of timm's.") from error
         self.network = network
         self.embedding_dim = embedding_dim
         self.map_channels = network.num_features
@@ -185,7 +196,14 @@ class TimmTrunk(Trunk):
         return self.last_linear(self.dropout(self.network(normalised)))
 
 
-def make_trunk(backbone: str, embedding_dim: int = 512, *, dropout: float = 0.6, image_size: int | None = None) -> Trunk:
+def make_trunk(
+    backbone: str,
+    embedding_dim: int = 512,
+    *,
+    dropout: float = 0.6,
+    image_size: int | None = None,
+    channels: Sequence[int] | None = None,
+) -> Trunk:
     """A backbone with random weights.
 
     Args:
@@ -193,11 +211,12 @@ def make_trunk(backbone: str, embedding_dim: int = 512, *, dropout: float = 0.6,
         embedding_dim: length of its vector.
         dropout: share of the pooled features that is dropped in training.
         image_size: for timm's transformers, which are built for one size; the others take any.
+        channels: of a timm ResNet's four stages; None: as its name says.
 
     Raises:
-        InputError: no such backbone; names those that come close.
+        InputError: no such backbone; names those that come close. Or one that takes no channels.
     """
     known_backbone(backbone)
     if backbone == INCEPTION:
         return InceptionResnetV1(embedding_dim, dropout)
-    return TimmTrunk(backbone.removeprefix(TIMM), embedding_dim, dropout, image_size)
+    return TimmTrunk(backbone.removeprefix(TIMM), embedding_dim, dropout, image_size, channels)

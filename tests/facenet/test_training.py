@@ -14,7 +14,7 @@ from torch.utils.data import default_collate
 
 import facezoo
 from facezoo.plugin import DatasetError, InputError
-from facezoo.training import Moment, run
+from facezoo.training import Moment, Record, run
 from facezoo_facenet.train import FacenetRecipe, FacenetTraining
 from tests import madeup
 
@@ -96,13 +96,14 @@ def test_strangers_are_not_validated_on(data: Path, tmp_path: Path):
         for person in people:
             madeup.write(tmp_path / split / f"person-{person}" / "1.png", madeup.face((0, 0, 0), ord(person)))
     recipe = FacenetRecipe(FacenetTraining(**SHORT), tmp_path)
-    assert [sample.label for sample in recipe.held_out] == ["person-b"]
+    assert [sample.label for sample in recipe.held_out["folder"]] == ["person-b"]
     assert any("2 of people that are not trained on" in note for note in recipe.notes())
     for folder in (tmp_path / "validation").iterdir():
         folder.rename(tmp_path / "train" / f"{folder.name}-more")
     madeup.write(tmp_path / "validation" / "person-x" / "1.png", madeup.face((0, 0, 0), 9))
     with pytest.raises(DatasetError, match="shows nobody of 'train'; leave it out with validation="):
-        FacenetRecipe(FacenetTraining(**SHORT), tmp_path)
+        FacenetRecipe(FacenetTraining(**SHORT, validation="validation"), tmp_path)
+    assert not FacenetRecipe(FacenetTraining(**SHORT), tmp_path).validate()  # a set whose splits divide people
     assert not FacenetRecipe(FacenetTraining(**SHORT, validation=None), tmp_path).validate()
 
 
@@ -117,6 +118,34 @@ def test_it_goes_on_only_from_a_facenet(data: Path):
         FacenetRecipe(FacenetTraining(device="cpu", start="haar-frontal"), data)
 
 
+def test_several_readers_bring_different_people_and_a_crop_travels_with_the_weights(data: Path, tmp_path: Path):
+    for name in ("folder", "csv"):
+        madeup.person_folders(tmp_path / name, persons=2, each=2)
+    rows = [
+        f"validation/{file.parent.name}/{file.name},{file.parent.name},train"
+        for file in sorted((tmp_path / "csv" / "validation").rglob("*.jpg"))
+    ]
+    (tmp_path / "csv" / "labels.csv").write_text("\n".join(["file,person,split", *rows]) + "\n")
+    crop = {"scale": 2.5, "shift": (0.0, -0.02)}
+    recipe = FacenetRecipe(FacenetTraining(**SHORT, readers=("folder", "csv"), crop=crop), tmp_path)
+    assert len(recipe.people) == 4  # two in each, of the same names
+    joined = recipe.dataset()
+    assert len(joined) == 8 and {int(joined[i]["person"]) for i in range(4)} != {int(joined[i]["person"]) for i in range(4, 8)}
+    recipe.export(tmp_path / "model", Record("facenet", {}, "x", 1, 1.0, "cpu", {}))
+    found = facezoo.load(f"dir:{tmp_path / 'model'}", device="cpu").contract.crop
+    assert (found.scale, found.shift) == (2.5, (0.0, -0.02))
+
+
+def test_the_margin_lowers_the_right_cosine_only(data: Path):
+    recipe = FacenetRecipe(FacenetTraining(**SHORT, objective="cosface", scale=10, margin=0.3), data)
+    recipe.component.eval()
+    batch = default_collate([recipe.dataset()[index] for index in range(4)])
+    plain, lowered = recipe.logits(batch["faces"]), recipe.logits(batch["faces"], batch["person"])
+    expected = 10 * 0.3 * F.one_hot(batch["person"], PEOPLE)
+    torch.testing.assert_close(plain - lowered, expected.float(), atol=1e-4, rtol=0)
+    assert plain.abs().max() <= 10.001
+
+
 MOMENT = Moment(step=0, epoch=0, batch=0, steps_per_epoch=1, steps=1, generator=torch.Generator())
 
 
@@ -124,7 +153,7 @@ MOMENT = Moment(step=0, epoch=0, batch=0, steps_per_epoch=1, steps=1, generator=
 def test_labels_are_smoothed_in_training_and_not_in_validation(data: Path):
     recipe = FacenetRecipe(FacenetTraining(**SHORT, smoothing=0.3), data)
     recipe.component.eval()
-    dataset = recipe._faces(recipe.held_out, recipe.config.augmentation.model_copy(update={"flip": 0.0}))
+    dataset = recipe._faces("folder", recipe.held_out["folder"], recipe.config.augmentation.model_copy(update={"flip": 0.0}))
     batch = default_collate([dataset[index] for index in range(len(dataset))])
     log = recipe.logits(batch["faces"]).log_softmax(1)
     plain = -log.gather(1, batch["person"][:, None]).mean()
@@ -138,7 +167,7 @@ def test_faces_are_augmented_in_training_and_not_in_validation(data: Path):
     assert torch.equal(recipe.dataset()[0]["faces"], plain.dataset()[0]["faces"].flip(-1))
     shown: list[torch.Tensor] = []
     for each in (recipe, plain):
-        each.logits = lambda faces: shown.append(faces) or torch.zeros(len(faces), PEOPLE)
+        each.logits = lambda faces, people=None: shown.append(faces) or torch.zeros(len(faces), PEOPLE)
         each.validate()
     assert torch.equal(torch.cat(shown[: len(shown) // 2]), torch.cat(shown[len(shown) // 2 :]))
 
@@ -170,7 +199,7 @@ def test_a_test_split_that_chooses_the_weights_is_said(tmp_path: Path):
 
 def test_data_without_a_split_to_validate_on_are_said(data: Path):
     told = " ".join(FacenetRecipe(FacenetTraining(**SHORT), data / "train").notes())
-    assert "has no split validation or test beside the one that is trained on), so nobody knows how well" in told
+    assert "has no split validation or test of the people that are trained on), so nobody knows how well" in told
 
 
 @pytest.mark.parametrize(
