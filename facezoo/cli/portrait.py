@@ -1,17 +1,24 @@
-"""The picture of ``facezoo demo``, drawn with Pillow: a photograph, six faces with captions, and a chart."""
+"""The picture of ``facezoo demo``, drawn with Pillow: a photograph, faces with captions, and charts."""
 
 from __future__ import annotations
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from facezoo.cli.demo import Findings, Similarity
+from facezoo.cli.charts import cosines, posed, probabilities
 from facezoo.cli.drawing import INK, LINE, PAPER, SOFT, enlarged, font, mark
+from facezoo.cli.investigation import Findings
+from facezoo.results import Face
 
-WIDTH, HEIGHT, MARGIN = 1480, 1010, 48
+WIDTH, HEIGHT, MARGIN = 1480, 1508, 48
+RIGHT = WIDTH - MARGIN
 FACE, GAP = 232, 34  # a face's side, and the space between two
-LEFT, TOP = 560, 140  # width of the photograph; where pictures begin
-BAR = (64, 110, 190)
+LEFT, TOP = 556, 140  # width of the photograph; where pictures begin
+ROW = FACE + 84  # a face with its caption
+MOVED, NARROW = 178, 27  # the same for the reenactments
+STRIP = 806  # where they begin
+CHART = 1260  # where the chart of similarities begins
+LONGEST = 26  # letters of a model's name that have room
 
 
 def draw(findings: Findings) -> np.ndarray:
@@ -20,83 +27,85 @@ def draw(findings: Findings) -> np.ndarray:
     pen = ImageDraw.Draw(page)
     pen.text((MARGIN, 36), "One portrait, taken apart", fill=INK, font=font(40))
     height, width = findings.reconstruction.shape[:2]
-    line = f"computed by {findings.model} on this machine in {findings.seconds:.0f} s; "
+    line = f"computed by {_model(findings, 'manipulator')} on this machine in {findings.seconds:.0f} s; "
     pen.text((MARGIN, 88), f"{line}every face is {width} x {height} pixels, shown larger", fill=SOFT, font=font(19))
     _photograph(page, pen, findings)
     _faces(page, pen, findings)
-    _chart(pen, findings.similarities)
-    made = (
-        f"Models: {findings.detector}, {findings.model}. Made with facezoo; faces 2, 3, 4 and 6 are computed, not photographed."
-    )
-    pen.text((MARGIN, HEIGHT - 32), f"{findings.credit}. {made}", fill=SOFT, font=font(15), anchor="ls")
+    _reenactments(page, pen, findings)
+    _similarities(pen, findings)
+    _credits(pen, findings)
     return np.asarray(page)
 
 
 def _photograph(page: Image.Image, pen: ImageDraw.ImageDraw, findings: Findings) -> None:
     """The photograph with the detection and the crop, at the left; as high as the two rows of faces."""
-    marked = Image.fromarray(mark(findings.portrait, [findings.face]))
+    bare = Face(findings.face.box, findings.face.score, findings.face.landmarks)
+    marked = Image.fromarray(mark(findings.portrait, [bare]))
     unit = max(1, min(marked.size) // 256)
     ImageDraw.Draw(marked).polygon([(float(x), float(y)) for x, y in findings.corners], outline=PAPER, width=unit)
-    scale = min(LEFT / marked.width, (2 * FACE + 84) / marked.height)
+    scale = min(LEFT / marked.width, (ROW + FACE) / marked.height)
     marked = marked.resize((round(marked.width * scale), round(marked.height * scale)), Image.Resampling.LANCZOS)
     page.paste(marked, (MARGIN, TOP))
-    text = f"{findings.detector} found the face in the box; the white square is face 1"
+    text = f"{_model(findings, 'detector')} found the face in the box; the white square is face 1"
     _caption(pen, MARGIN, TOP + marked.height, "The photograph", text)
 
 
 def _faces(page: Image.Image, pen: ImageDraw.ImageDraw, findings: Findings) -> None:
-    """Six faces in two rows, at the right."""
-    made, crop = findings.face.pictures, findings.face.crop
-    if crop is None:
-        return
+    """Five faces and the emotions in two rows, at the right."""
+    made, crop, pose = findings.face.pictures, findings.crop, findings.pose
+    angles = "  ".join(f"{name} {angle:+z.0f}°" for name, angle in pose.to_dict().items())
     cells = [
-        ("1  Face", "what the network sees", crop),
-        ("2  Neutral", "1 turned to the front", made["neutral"].pixels),
-        ("3  Mean face", "2 without identity", made["mean_face"].pixels),
-        ("4  Put together again", "3 with identity and expression", findings.reconstruction),
-        ("5  Driver", "the same portrait, mirrored", findings.driver),
-        ("6  Reenactment", "2 moved like 5", findings.reenactment),
+        ("1  Face", "what the network sees", enlarged(crop, FACE)),
+        ("2  Neutral", "1 turned to the front", enlarged(made["neutral"].pixels, FACE)),
+        ("3  Mean face", "2 without identity", enlarged(made["mean_face"].pixels, FACE)),
+        ("4  Put together again", "3 with identity and expression", enlarged(findings.reconstruction, FACE)),
+        ("5  Head pose", f"{angles}\nblue: where the face looks", posed(crop, pose, FACE)),
+        ("6  Emotion", f"probabilities, according to\n{_model(findings, 'classifier')}", None),
     ]
-    start = MARGIN + LEFT + 64
     for index, (title, text, face) in enumerate(cells):
         row, column = divmod(index, 3)
-        x, y = start + column * (FACE + GAP), TOP + row * (FACE + 84)
-        page.paste(enlarged(face, FACE), (x, y))
+        x, y = RIGHT - FACE - (2 - column) * (FACE + GAP), TOP + row * ROW
+        if face is None:
+            probabilities(pen, findings.emotions.probabilities, (x, y), FACE)
+        else:
+            page.paste(face, (x, y))
         _caption(pen, x, y + FACE, title, text)
+
+
+def _reenactments(page: Image.Image, pen: ImageDraw.ImageDraw, findings: Findings) -> None:
+    """Drivers in a row, and below each what it makes of the portrait's face."""
+    pen.line((MARGIN, STRIP, RIGHT, STRIP), fill=LINE, width=2)
+    above, below = STRIP + 44, STRIP + 44 + MOVED + 14
+    _caption(pen, MARGIN, above - 10, "7  Drivers", "lend head pose\nand expression;\nthe last five are\nrendered")
+    _caption(pen, MARGIN, below - 10, "8  Reenactment", "face 1 moved\nlike the driver\nabove it")
+    for index, made in enumerate(reversed(findings.reenactments)):
+        x = RIGHT - MOVED - index * (MOVED + NARROW)
+        pen.text((x + MOVED / 2, STRIP + 26), made.caption, fill=INK, font=font(17), anchor="mm")
+        page.paste(enlarged(made.driver, MOVED), (x, above))
+        page.paste(enlarged(made.face, MOVED), (x, below))
+
+
+def _model(findings: Findings, slot: str) -> str:
+    """A model's name; of a long path the end."""
+    name = findings.models[slot]
+    return name if len(name) <= LONGEST else f"…{name[1 - LONGEST :]}"
 
 
 def _caption(pen: ImageDraw.ImageDraw, x: float, y: float, title: str, text: str) -> None:
     pen.text((x, y + 10), title, fill=INK, font=font(20))
-    pen.text((x, y + 36), text, fill=SOFT, font=font(16))
+    pen.multiline_text((x, y + 36), text, fill=SOFT, font=font(16), spacing=5)
 
 
-def _chart(pen: ImageDraw.ImageDraw, similarities: tuple[Similarity, ...]) -> None:
-    """Similarities as bars on an axis from -1 to 1; of many faces the range, with a tick at the mean."""
-    x, y = MARGIN, 800
-    pen.line((x, y - 16, WIDTH - MARGIN, y - 16), fill=LINE, width=2)
-    pen.text((x, y), "How alike are identity codes?", fill=INK, font=font(20))
-    pen.text((x, y + 28), "cosine with the code of face 1", fill=SOFT, font=font(16))
-    left, right = MARGIN + LEFT + 64, WIDTH - MARGIN - 124
-    for value in (-1, 0, 1):
-        pen.text((_place(value, left, right), y - 7), str(value), fill=SOFT, font=font(13), anchor="mt")
-    for index, similarity in enumerate(similarities):
-        _bar(pen, similarity, left, right, y + 24 + index * 34)
+def _similarities(pen: ImageDraw.ImageDraw, findings: Findings) -> None:
+    pen.line((MARGIN, CHART, RIGHT, CHART), fill=LINE, width=2)
+    pen.text((MARGIN, CHART + 16), "How alike are identity codes?", fill=INK, font=font(20))
+    pen.text((MARGIN, CHART + 44), "cosine with the code of face 1", fill=SOFT, font=font(16))
+    bars = [(similarity.label, similarity.values) for similarity in findings.similarities]
+    cosines(pen, bars, (RIGHT - 3 * FACE - 2 * GAP, RIGHT - 76 - MARGIN), CHART + 40, 34)
 
 
-def _place(cosine: float, left: float, right: float) -> float:
-    return left + (right - left) * (cosine + 1) / 2
-
-
-def _bar(pen: ImageDraw.ImageDraw, similarity: Similarity, left: float, right: float, y: float) -> None:
-    values = np.asarray(similarity.values)
-    low, mean, high = (_place(float(v), left, right) for v in (values.min(), values.mean(), values.max()))
-    pen.text((left - 18, y), similarity.label, fill=INK, font=font(17), anchor="rm")
-    pen.rectangle((left, y - 9, right, y + 9), fill=(242, 243, 245))
-    if len(values) == 1:
-        start, end = sorted((_place(0, left, right), mean))
-        pen.rectangle((start, y - 9, end, y + 9), fill=BAR)
-        pen.text((right + 14, y), f"{values[0]:.2f}", fill=INK, font=font(17), anchor="lm")
-        return
-    pen.rectangle((low, y - 9, high, y + 9), fill=(176, 196, 230))
-    pen.rectangle((mean - 2, y - 9, mean + 2, y + 9), fill=BAR)
-    pen.text((right + 14, y), f"{values.min():.2f} to {values.max():.2f}", fill=INK, font=font(17), anchor="lm")
+def _credits(pen: ImageDraw.ImageDraw, findings: Findings) -> None:
+    names = ", ".join(dict.fromkeys(_model(findings, slot) for slot in findings.models))
+    made = "Faces 2, 3, 4 and 8 are computed; the drivers but the first are rendered from the ICT-FaceKit head (MIT)."
+    text = f"{findings.credit}. Models: {names}.\n{made} Made with facezoo."
+    pen.multiline_text((MARGIN, HEIGHT - 60), text, fill=SOFT, font=font(15), spacing=5)
