@@ -44,7 +44,7 @@ _HOME = {
     "facezoo.evaluation": (
         "NO_ANSWER", "PENALTIES", "Bench", "Bootstrap", "Conditions", "Confusion", "Fit", "Layer", "Measurement",
         "Outcome", "Part", "Peer", "Placed", "Protocol", "ProtocolConfig", "Published", "Report", "Scaling", "Split",
-        "Subject", "System", "best_class", "evaluate", "fit_classes", "fit_values", "is_known", "measure_classes",
+        "Subject", "System", "best_class", "evaluate", "fit_classes", "fit_values", "is_known", "lay_out", "measure_classes",
         "measure_mean", "measure_share", "measure_statistic", "measure_verification", "owners_of", "people_of", "place",
         "read_report", "similarities", "softmax", "verify_by_folds",
     ),
@@ -106,6 +106,7 @@ if TYPE_CHECKING:
         fit_classes,
         fit_values,
         is_known,
+        lay_out,
         measure_classes,
         measure_mean,
         measure_share,

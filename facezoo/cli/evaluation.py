@@ -115,6 +115,8 @@ def evaluate(
         return
     spec = discover().get(ProtocolSpec, protocol)
     if data is None:
+        if model or peer or output:
+            raise InputError(f"Say where the data lie: facezoo evaluate {protocol} --data DIR … -o DIR.")
         _about(spec, shared)
         return
     if output is None:

@@ -77,7 +77,7 @@ def _reenactments(page: Image.Image, pen: ImageDraw.ImageDraw, findings: Finding
     pen.line((MARGIN, STRIP, RIGHT, STRIP), fill=LINE, width=2)
     above, below = STRIP + 44, STRIP + 44 + MOVED + 14
     _caption(pen, MARGIN, above - 10, "7  Drivers", "lend head pose\nand expression;\nthe last five are\nrendered")
-    _caption(pen, MARGIN, below - 10, "8  Reenactment", "face 1 moved\nlike the driver\nabove it")
+    _caption(pen, MARGIN, below - 10, "8  Reenactment", "face 1, driven by\nthe face above it")
     for index, made in enumerate(reversed(findings.reenactments)):
         x = RIGHT - MOVED - index * (MOVED + NARROW)
         pen.text((x + MOVED / 2, STRIP + 26), made.caption, fill=INK, font=font(17), anchor="mm")
@@ -86,8 +86,11 @@ def _reenactments(page: Image.Image, pen: ImageDraw.ImageDraw, findings: Finding
 
 
 def _model(findings: Findings, slot: str) -> str:
+    return _short(findings.models[slot])
+
+
+def _short(name: str) -> str:
     """A model's name; of a long path the end."""
-    name = findings.models[slot]
     return name if len(name) <= LONGEST else f"…{name[1 - LONGEST :]}"
 
 
@@ -105,7 +108,8 @@ def _similarities(pen: ImageDraw.ImageDraw, findings: Findings) -> None:
 
 
 def _credits(pen: ImageDraw.ImageDraw, findings: Findings) -> None:
-    names = ", ".join(dict.fromkeys(_model(findings, slot) for slot in findings.models))
+    # of the report: two tasks may each have an encoder
+    names = ", ".join(dict.fromkeys(_short(row["model"]) for row in findings.report.rows))
     made = "Faces 2, 3, 4 and 8 are computed; the drivers but the first are rendered from the ICT-FaceKit head (MIT)."
     text = f"{findings.credit}. Models: {names}.\n{made} Made with facezoo."
     pen.multiline_text((MARGIN, HEIGHT - 60), text, fill=SOFT, font=font(15), spacing=5)

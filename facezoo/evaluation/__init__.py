@@ -28,14 +28,14 @@ from facezoo.evaluation.measuring import (
 from facezoo.evaluation.placing import Placed, is_known, place
 from facezoo.evaluation.protocol import Outcome, Peer, Protocol, ProtocolConfig
 from facezoo.evaluation.report import Confusion, Measurement, Published, Report, Split, System, read_report
-from facezoo.evaluation.running import evaluate
+from facezoo.evaluation.running import evaluate, lay_out
 from facezoo.evaluation.subjects import Subject
 from facezoo.evaluation.verification import measure_verification, similarities, verify_by_folds
 
 __all__ = [
     "NO_ANSWER", "PENALTIES", "Bench", "Bootstrap", "Conditions", "Confusion", "Fit", "Layer", "Measurement", "Outcome",
     "Part", "Peer", "Placed", "Protocol", "ProtocolConfig", "Published", "Report", "Scaling", "Split", "Subject",
-    "System", "best_class", "evaluate", "fit_classes", "fit_values", "is_known", "measure_classes", "measure_mean",
+    "System", "best_class", "evaluate", "fit_classes", "fit_values", "is_known", "lay_out", "measure_classes", "measure_mean",
     "measure_share", "measure_statistic", "measure_verification", "owners_of", "people_of", "place", "read_report",
     "similarities", "softmax", "verify_by_folds",
 ]  # fmt: skip

@@ -72,25 +72,43 @@ def evaluate(
         peer = next(iter(kind.peers), "NAME")
         raise InputError(f"{spec.name} measures models or peers; name one: --model ID, or --peer {peer}.")
     beside = [_peer(kind, spec, name) for name in peers]
-    config = read_config(kind.config_class, values, settings)
-    bench = Bench(Path(data), chosen, config.seed)
-    made = kind(config, bench, _helpers(kind, spec, helpers or {}, chosen.device))
+    made = lay_out(spec, data, helpers=helpers, values=values, settings=settings, conditions=chosen)
     rows, like = [], None
     for model in models:
-        subject = load_subject(model, bench, kind.needs, f"the protocol {spec.name}", view)
+        subject = load_subject(model, made.bench, kind.needs, f"the protocol {spec.name}", view)
         subject.name = _unlike(subject.name, [row.name for row in rows])
         like = like or subject.shown
         rows.append(_row(subject, made.measure(subject), "model"))
     for name, peer, file in beside:
-        subject = peer.subject(name, like, file, bench)
+        subject = peer.subject(name, like, file, made.bench)
         rows.append(_row(subject, made.measure(subject), "peer"))
     rows += [_baseline(name, outcome) for name, outcome in made.baselines().items()]
     return Report(
         protocol=spec.name, task=kind.task, dataset=kind.dataset, summary=spec.summary, limit=chosen.limit,
-        detector=chosen.detector if chosen.faces != "cropped" else None, splits=tuple(part.split for part in bench.parts),
-        systems=tuple(rows), published=kind.published, choices=json.loads(config.model_dump_json()),
+        detector=chosen.detector if chosen.faces != "cropped" else None, splits=tuple(part.split for part in made.bench.parts),
+        systems=tuple(rows), published=kind.published, choices=json.loads(made.config.model_dump_json()),
         notes=(*kind.notes, *made.remarks()), made_with=_made_with(chosen),
     )  # fmt: skip
+
+
+def lay_out(
+    protocol: str | ProtocolSpec,
+    data: str | Path,
+    *,
+    helpers: Mapping[str, str | Component] | None = None,
+    values: Mapping[str, Any] | None = None,
+    settings: Sequence[str] = (),
+    conditions: Conditions | None = None,
+) -> Protocol:
+    """A protocol with its data laid out: tells, before hours of work, whether there is something to measure on.
+
+    Arguments and errors as of ``evaluate``, but for models and peers.
+    """
+    spec = protocol if isinstance(protocol, ProtocolSpec) else discover().get(ProtocolSpec, protocol)
+    kind, chosen = protocol_of(spec), conditions or Conditions()
+    config = read_config(kind.config_class, values, settings)
+    bench = Bench(Path(data), chosen, config.seed)
+    return kind(config, bench, _helpers(kind, spec, helpers or {}, chosen.device))
 
 
 def _peer(kind: type[Protocol], spec: ProtocolSpec, given: str) -> tuple[str, Peer, str | None]:

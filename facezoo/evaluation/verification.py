@@ -24,13 +24,11 @@ class Verified:
         right: (N,) bool; a pair without a similarity (a face was not found) is not right.
         accepted: (N,) bool: taken for the same person.
         thresholds: (F,) float64, of each fold.
-        accuracies: (F,) float64 in [0, 1], of each fold.
     """
 
     right: np.ndarray
     accepted: np.ndarray
     thresholds: np.ndarray
-    accuracies: np.ndarray
 
 
 def similarities(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -65,7 +63,7 @@ def verify_by_folds(similarity: np.ndarray, same: np.ndarray, folds: np.ndarray)
         own = known & (folds == number)
         accepted[own] = similarity[own] >= thresholds[place]
     right = known & (accepted == same)
-    return Verified(right, accepted, thresholds, np.array([right[folds == number].mean() for number in numbers]))
+    return Verified(right, accepted, thresholds)
 
 
 def best_threshold(similarity: np.ndarray, same: np.ndarray) -> float:
@@ -99,7 +97,8 @@ def measure_verification(
 ) -> list[Measurement]:
     """Accuracy over folds, the area under the ROC curve, and the share of strangers accepted at the mean threshold.
 
-    The accuracy's interval draws pairs (or their owners) and leaves every pair's decision as it is.
+    The accuracy's interval draws pairs (or their owners) and leaves every pair's decision as it is. The area and the share
+    of strangers are those of the pairs whose faces were found.
 
     Args:
         similarity: as for ``verify_by_folds``, as the next two.

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from facezoo.plugin import Command, Group, InputError, Shared, dump, flat, note, say
+from facezoo.plugin import Command, Group, InputError, Shared, dump, flat, lay_out, note, say
 
 app = typer.Typer(cls=Group, no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
 
@@ -82,6 +82,7 @@ def cycle_face(
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(f"--{str(first['loc'][0]).removesuffix('s')} {first.get('input')!r}: {first['msg']}.") from error
+    lay_out(plan.protocol, plan.measured_on, settings=plan.values)  # a wrong word here is told before anything is trained
     rows = work(plan, output, device=device, quiet=shared.quiet, told=lambda text: note(text, shared))
     if shared.json:
         dump([{"cell": row.cell.name, "paper": row.cell.paper, **row.found.model_dump(mode="json")} for row in rows])

@@ -52,7 +52,7 @@ class Cell:
 
 
 class Plan(BaseModel):
-    """What an ablation is made of. One that was begun goes on with the same plan only.
+    """What an ablation is made of. One that was begun goes on with the same plan only, but for the figure.
 
     Attributes:
         data: {name: folder} of training data.
@@ -199,7 +199,8 @@ def _begin(plan: Plan, output: Path) -> None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is damaged ({error!r}), so nobody knows what was begun; name a new folder.") from error
     now = plan.model_dump(mode="json")
-    if changed := [name for name in now if before.get(name) != now[name]]:
+    # another figure can be read off the reports that are there
+    if changed := [name for name in now if name != "figure" and before.get(name) != now[name]]:
         was = "; ".join(f"{name} was {before.get(name)!r}, now {now[name]!r}" for name in changed)
         raise InputError(f"The ablation in {output} began with another plan: {was}. Give that again, or name a new folder.")
 

@@ -38,7 +38,7 @@ from facezoo_evaluate.verification import Pairs
 
 SOURCE = "supplement of arXiv 2108.03427"
 UNCHANGED = "not changed"
-LAG = 16  # places between a face and its driver: the two of a pair stand together, and must not drive one another
+LAG = 15  # places between a face and its driver: the two of a pair stand together, and must not drive one another
 VERBS = {"": "neutralize", "translated": "reenact", UNCHANGED: None}
 """Groups of figures, and what is done to the second face."""
 TASKS = {"": "frontalization", "translated": "expression-transfer", UNCHANGED: "face-verification"}

@@ -97,6 +97,8 @@ def test_another_figure_is_compared_if_it_is_asked_for(work, tmp_path) -> None:
     assert ablate(wanted, tmp_path / "out")[0].found.value == 5.0
     with pytest.raises(InputError, match=r"gives no figure 'yaw MAE'; it gives accuracy \(%\), accuracy by class, fear"):
         ablate(wanted.model_copy(update={"figure": "yaw MAE"}), tmp_path / "other")
+    assert ablate(wanted, tmp_path / "other")[0].found.value == 5.0
+    assert [name for name, *_ in work.trained] == ["vox1-64-flip", "vox1+2-64-flip"] * 2, "no cell is trained again for it"
 
 
 def test_the_papers_numbers_stand_beside_and_below_as_the_papers(work, tmp_path) -> None:
@@ -133,6 +135,9 @@ def test_the_command_trains_measures_and_prints_the_table(cli, tmp_path) -> None
         (["--data", "VoxCeleb1"], "--data takes NAME=DIR, each name once, such as vox1=VoxCeleb1; not 'VoxCeleb1'"),
         (["--data", "a=.", "--data", "a=."], "each name once"),
         (["--data", "a=gone"], "There is no folder gone; --data a=… names training data"),
+        (["--data", "a=.", "--protocol", "rafdb-liner"], "Did you mean rafdb-linear"),
+        (["--data", "a=."], "EmoLabel/list_patition_label.txt"),
+        (["--data", "a=.", "--value", "penalti=1"], "close to it is penalty"),
         (["--data", "a=.", "--size", "100"], "--size 100: Input should be 64 or 128"),
         (["--data", "a=.", "--transform", "turn"], "--transform 'turn': Input should be 'frames', 'flip' or 'mixed'"),
     ],

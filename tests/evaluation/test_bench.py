@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facezoo.components import Detections
 from facezoo.contracts import BoxReference, FivePointCrop, InputContract, SquareCrop
 from facezoo.datasets import Sample, open_dataset
 from facezoo.errors import IncompatibleError, InputError
@@ -44,6 +45,19 @@ def test_what_is_known_is_not_searched(detector) -> None:
     assert not detector.pictures
     place(samples(flat(9), box=(1.0, 1.0, 9.0, 9.0)), POINTS, ANY)
     assert detector.pictures == [1], "a box does not say where the five points are"
+
+
+def test_a_box_is_not_enough_for_five_points_where_nothing_is_found(monkeypatch) -> None:
+    class Pointing(untrained.FixedDetector):
+        def _one(self, image: np.ndarray) -> Detections:
+            seen = super()._one(image)
+            return Detections(seen.boxes, seen.scores, np.ones((len(seen.boxes), 5, 2), np.float32))
+
+    found = Pointing()
+    monkeypatch.setattr(placing, "start_from", lambda name, *kind, **more: found)
+    known = {"box": (4.0, 4.0, 12.0, 12.0)}
+    placed = place(samples(flat(9), flat(0), **known), POINTS, ANY)
+    assert placed.found.tolist() == [True, False] and placed.samples[0].landmarks is not None
 
 
 def test_faces_that_are_not_found_are_told_apart_even_by_the_same_name(detector) -> None:

@@ -69,6 +69,7 @@ def test_a_trial_is_no_result(cli, fec: Path, encoder: str, tmp_path: Path) -> N
     [
         (("rafdb-liner",), "Did you mean rafdb-linear"),
         (("--data", "."), "Say by which protocol"),
+        (("rafdb-7", "-m", "x"), "Say where the data lie"),
         (("rafdb-7", "--data", "."), "goes to a folder"),
         (("rafdb-7", "--data", "nowhere", "-o", "out"), "no folder or file nowhere"),
         (("rafdb-7", "--data", ".", "-o", "out"), "--model ID"),

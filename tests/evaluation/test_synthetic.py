@@ -125,6 +125,13 @@ def test_probes_are_fitted_on_other_people_and_on_some_faces_only(faces) -> None
     assert splits["all, pairs"] == ("measured on", 80, 40)
 
 
+def test_a_trial_takes_some_of_all_pairs(faces) -> None:
+    trial = Conditions(device="cpu", limit=20)
+    chosen = ["rounds=5", "probes=false", "split=all"]
+    report = evaluate("synthetic", faces, [Factors()], settings=chosen, conditions=trial)
+    assert {split.name: split.count for split in report.splits} == {"all": 20, "all, pairs": 20}
+
+
 def test_frames_of_a_track_are_no_pairs_and_shapes_that_nobody_wrote_down_no_target(tmp_path) -> None:
     data = published.synthetic(tmp_path, 30, tracks=True, paint=painted)
     found = measured(data, Factors())

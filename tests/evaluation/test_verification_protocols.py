@@ -110,6 +110,26 @@ def test_identity_is_kept_by_what_changes_nothing_and_lost_to_the_driver(hues, t
     assert [(p.value, p.group) for p in report.published] == [(69.2, ""), (73.72, "not changed")]
 
 
+def test_nobody_is_driven_by_the_other_face_of_his_pair(hues, tmp_path, monkeypatch) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def numbered(reader: Hues, split: str) -> list[FacePair]:
+        faces = [[Sample(f"{n}{side}", flat(6 * n), person=f"p{n}{side}") for side in "ab"] for n in range(1, 41)]
+        return [FacePair(first, second, n % 2 == 0, n // 4) for n, (first, second) in enumerate(faces)]
+
+    def moved(subject: Changing, faces: Tensor, driver: Tensor) -> Tensor:
+        shown = ((which.mean((1, 2, 3)) * 3 * 255 / 6).round().int().tolist() for which in (faces, driver))
+        seen.extend(zip(*shown, strict=True))
+        return driver
+
+    monkeypatch.setattr(Hues, "collect_pairs", numbered)
+    monkeypatch.setattr(Changing, "reenact", moved)
+    chosen = Conditions(device="cpu", batch_size=7)
+    evaluate("identity-preservation", tmp_path, [Changing()], settings=["rounds=5"], conditions=chosen)
+    assert len(seen) == 80 and [pair for pair, driver in seen if pair == driver] == [1, 1], "the first of all drives the first"
+    assert seen[-1] == (40, 33), "however the faces are batched"
+
+
 def test_the_second_photo_is_compared_or_the_first_one_itself(hues, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(Hues, "changed", True)
 
@@ -222,10 +242,10 @@ def test_portraits_are_verified_and_without_labels_smiles_are_left_out(people) -
         evaluate("portraits", people[0], [ByRed()], settings=["rounds=5"], conditions=MEASURED)
 
 
-@pytest.mark.parametrize("text", ["file,smile\n", "file;smile;set\na;1;new\n"])
+@pytest.mark.parametrize("text", ["file,smile\n", "file;smile;set\na;1;new\n", "file,smile,set\né.jpg,1,new\n"])
 def test_labels_of_smiles_in_another_form_are_refused(people, tmp_path, text) -> None:
     path = tmp_path / "smiles.csv"
-    path.write_text(text + "a,1\n")
+    path.write_bytes((text + "a,1\n").encode("latin-1"))
     with pytest.raises(portraits.DatasetError, match="expected a csv file with the columns file, smile, set"):
         portraits._labels(path)
 
