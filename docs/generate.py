@@ -1,16 +1,26 @@
-"""Writes docs/models.md from the registry and the plugins: ``make docs``. A test fails when the file is stale."""
+"""Writes docs/models.md from the registry and the plugins, and the reports' tables into docs/benchmarks.md: ``make docs``.
+
+In docs/benchmarks.md the tables of ``docs/reports/NAME.json`` stand between ``<!-- report NAME -->`` and ``<!-- end -->``. A
+test fails when either file is stale.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
+from facezoo.evaluation import read_report
+from facezoo.evaluation.tables import groups_of, markdown_table, table_of
 from facezoo.plugins import discover
 from facezoo.registry import Metric, ModelEntry, load_registry
 from facezoo.sources import AuthorSource, BuiltinSource, FileSource, HubSource, PackageSource
 from facezoo.specs import ComponentSpec, PipelineSpec
 
 TARGET = Path(__file__).with_name("models.md")
+BENCHMARKS = Path(__file__).with_name("benchmarks.md")
+REPORTS = Path(__file__).with_name("reports")
+INSERTED = re.compile(r"(<!-- report (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def page() -> str:
@@ -100,8 +110,26 @@ def metric(entry: ModelEntry, m: Metric) -> str:
     return f"| `{entry.id}` | {m.task} | {m.dataset} | {m.split} | {m.metric} | {value} | {m.measured_by} | {m.protocol} |"
 
 
+def benchmarks() -> str:
+    """The page of benchmarks with the reports' tables as they are now."""
+    text = BENCHMARKS.read_text(encoding="utf-8")
+    return INSERTED.sub(lambda found: f"{found[1]}{tables(found[2])}{found[3]}", text)
+
+
+def tables(name: str) -> str:
+    """All tables of a report."""
+    report = read_report(REPORTS / f"{name}.json")
+    lines: list[str] = []
+    for group in dict.fromkeys(group for group, _ in groups_of(report)):
+        columns, rows = table_of(report, group)
+        lines += [*([f"*{group}*", ""] if group else []), markdown_table(columns, rows).strip(), ""]
+    return "\n".join(["", *lines, ""])
+
+
 if __name__ == "__main__":
+    made = {TARGET: page, BENCHMARKS: benchmarks}
     if "--check" in sys.argv:
-        fresh = TARGET.is_file() and TARGET.read_text(encoding="utf-8") == page()
-        sys.exit(0 if fresh else "docs/models.md is stale: make docs")
-    TARGET.write_text(page(), encoding="utf-8")
+        stale = [file.name for file, make in made.items() if not file.is_file() or file.read_text(encoding="utf-8") != make()]
+        sys.exit(f"docs/{' and docs/'.join(stale)} is stale: make docs" if stale else 0)
+    for file, make in made.items():
+        file.write_text(make(), encoding="utf-8")

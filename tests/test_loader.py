@@ -75,7 +75,7 @@ def test_slots_are_checked(name):
     with pytest.raises(facezoo.IncompatibleError, match="needed is encoder:identity"):
         facezoo.pipeline("identity-embedding", detector=detector, encoder=detector)
     with pytest.raises(facezoo.UnknownNameError, match="No model is registered for the slot 'head'"):
-        facezoo.pipeline("head-pose", detector=detector)
+        facezoo.pipeline("linear-probe", detector=detector)
     with pytest.raises(facezoo.InputError, match="at least one"):
         facezoo.pipeline([])
 

@@ -107,8 +107,8 @@ def test_the_conformance_kit_passes(encoder) -> None:
 
 def test_it_uses_the_bundled_encoder_unless_told_otherwise() -> None:
     pipe = facezoo.pipeline("odd-one-out", device="cpu")
-    assert [row["model"] for row in pipe.report().rows] == ["haar-frontal", "cycle-face-nano"]
-    face = facezoo.load("cycle-face-nano", device="cpu").golden_inputs()["faces"]
+    assert [row["model"] for row in pipe.report().rows] == ["haar-frontal", "dln-nano"]
+    face = facezoo.load("dln-nano", device="cpu").golden_inputs()["faces"]
     pictures = [(f.permute(1, 2, 0).numpy() * 255).astype(np.uint8) for f in face[:2]]
     assert pipe(pictures[0], pictures[1], pictures[0], cropped=True).odd == 1
 

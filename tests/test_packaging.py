@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from facezoo.registry import load_registry
+from facezoo.sources import PackageSource
 from tests.conftest import ROOT
 
 BUNDLE = "facezoo_cycle_face/weights/cycle-face-nano"
@@ -92,12 +94,14 @@ def test_every_plugin_folder_is_packaged_and_declared() -> None:
     assert folders == set(PROJECT["project"]["entry-points"]["facezoo"].values())
 
 
-def test_bundled_weights_are_in_the_wheel(contents: set[str]) -> None:
-    if not (ROOT / "plugins" / BUNDLE).is_dir():
-        pytest.skip("cycle-face-nano is not in this checkout yet")
-    for name in ("config.json", "model.safetensors", "golden.safetensors", "README.md"):
-        assert f"{BUNDLE}/{name}" in contents
-    assert (ROOT / "plugins" / BUNDLE / "model.safetensors").stat().st_size <= 12e6
+def test_bundled_weights_are_in_the_wheel_and_small(contents: set[str]) -> None:
+    listed = [source.path for model in load_registry().models for source in model.sources if isinstance(source, PackageSource)]
+    sizes = []
+    for bundle in listed:
+        for name in ("config.json", "model.safetensors", "golden.safetensors", "README.md"):
+            assert f"{bundle}/{name}" in contents
+        sizes.append((ROOT / "plugins" / bundle / "model.safetensors").stat().st_size)
+    assert BUNDLE in listed and max(sizes) <= 12e6 and sum(sizes) <= 40e6
 
 
 LOAD = """

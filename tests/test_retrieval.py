@@ -339,4 +339,4 @@ def test_real_codes_bring_the_same_face_back(tmp_path, file) -> None:
     query = facezoo.Picture(portrait(2)).save(tmp_path / "query.png")
     found = pipe(query, tmp_path / "faces", index=file)
     assert names(found)[0] == "2" and found.matches[0].similarity == pytest.approx(1.0, abs=1e-5)
-    assert found.query.embeddings["expression"].model == "cycle-face-nano"
+    assert found.query.embeddings["embedding"].model == "dln-nano"

@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 import facezoo
 from facezoo import catalogue, images, weights
 from facezoo.cli import charts, reenacting
+from facezoo.cli import portrait as sheet
 from facezoo.components import Requirement
 from facezoo.labels import SEVEN_EMOTIONS
 from facezoo.results import Pose
@@ -115,6 +116,15 @@ def test_pose_is_drawn_on_the_face() -> None:
     left, right = (np.asarray(charts.posed(grey, Pose(yaw, 0.0, 0.0), 200)).astype(int) for yaw in (-30.0, 30.0))
     blue = [np.nonzero((picture == charts.OUT).all(axis=2))[1].mean() for picture in (left, right)]
     assert blue[0] < 90 and blue[1] > 110
+
+
+def test_every_model_is_named_also_two_of_one_slot() -> None:
+    told: list[str] = []
+    rows = [{"slot": "a.encoder", "model": "facenet-nano"}, {"slot": "b.encoder", "model": "cycle-face-nano"}]
+    findings = SimpleNamespace(credit="", report=SimpleNamespace(rows=rows))
+    pen = SimpleNamespace(multiline_text=lambda place, text, **more: told.append(text))
+    sheet._credits(pen, findings)  # pyright: ignore[reportArgumentType]
+    assert "Models: facenet-nano, cycle-face-nano." in told[0]
 
 
 def test_bars_are_as_long_as_probabilities() -> None:

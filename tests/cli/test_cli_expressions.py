@@ -67,7 +67,7 @@ def test_emotion_draws_the_label_beside_the_face(cli, portrait: Path, models: di
 
 
 def test_emotion_without_weights_says_what_to_do(cli, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    result = cli("emotion", photos, "--cropped")
+    result = cli("emotion", photos, "--cropped", "--classifier", "dln-emotion-affectnet-rafdb")
     assert result.exit_code == 1 and result.stdout == ""
     assert result.stderr.startswith("Error: ") and result.stderr.count("\n") == 1
     assert "classifier" in result.stderr and ("facezoo train" in result.stderr or "facezoo import" in result.stderr)

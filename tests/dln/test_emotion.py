@@ -51,7 +51,7 @@ def test_nothing_is_shared_with_the_network_it_starts_from():
 
 
 def test_branches_of_another_network_are_refused():
-    with pytest.raises(facezoo.IncompatibleError, match=r"test_resnet at 48 pixels.*test_resnet at 64;"):
+    with pytest.raises(facezoo.IncompatibleError, match=r"test_resnet at 48 pixels.*test_resnet at 64 pixels;"):
         emotion().copy_branches(dln(image_size=64))
 
 
@@ -85,10 +85,10 @@ def test_the_identity_branch_is_never_trained():
     assert changed == {"face_branch", "classifier"}
 
 
-def test_the_default_classifier_is_not_released_and_says_what_to_do():
+def test_the_papers_classifier_is_not_released_and_says_what_to_do():
     words = r"not released.*facezoo train dln-emotion --data.*--classifier dir:RUN/model.*docs/dln\.md"
     with pytest.raises(facezoo.WeightsUnavailableError, match=words) as caught:
-        facezoo.pipeline("emotion-recognition", device="cpu")
+        facezoo.pipeline("emotion-recognition", classifier="dln-emotion-affectnet-rafdb", device="cpu")
     assert "\n" not in str(caught.value)
 
 
