@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from facezoo.errors import FacezooError
-from facezoo.evaluation.report import Confusion, Report, System
+from facezoo.evaluation.report import Confusion, Measurement, Report, System
 from facezoo.evaluation.tables import groups_of, measured, names_of, shown_in
 
 WIDTH = 8.0  # inches
@@ -42,33 +42,38 @@ def draw(report: Report, path: Path) -> Path:
     return path
 
 
+def _holders(report: Report, group: str, unit: str) -> dict[str, list[tuple[System, Measurement]]]:
+    """{measurement: who has it}: the bars of a panel, from its top down."""
+    systems = shown_in(report, group)
+    held = {name: [(s, measured(s, group, name)) for s in systems] for name in names_of(report, group, unit)}
+    return {name: [(system, found) for system, found in pairs if found is not None] for name, pairs in held.items()}
+
+
 def _bars(report: Report, group: str, unit: str) -> int:
-    return len(names_of(report, group, unit)) * (len(shown_in(report, group)) + 1)
+    return sum(len(pairs) + 1 for pairs in _holders(report, group, unit).values())
 
 
 def _panel(axis: Any, report: Report, group: str, unit: str) -> None:
     """Bars of every system, grouped by measurement; others' numbers as diamonds."""
-    names, systems = names_of(report, group, unit), shown_in(report, group)
-    colours = _colours(report.systems)
-    room = len(systems) + 1
-    for place, name in enumerate(names):
-        for number, system in enumerate(systems):
-            if found := measured(system, group, name):
-                y = place * room + number
-                low, high = found.interval or (found.value, found.value)
-                around = [[max(0.0, found.value - low)], [max(0.0, high - found.value)]]
-                axis.barh(y, found.value, color=colours[system.name], height=0.9)
-                axis.errorbar(found.value, y, xerr=around, color="black", capsize=2, linewidth=1)
+    colours, middles, top = _colours(report.systems), {}, 0
+    holders = _holders(report, group, unit)
+    for name, pairs in holders.items():
+        middles[name] = top + (len(pairs) - 1) / 2
+        for y, (system, found) in enumerate(pairs, start=top):
+            low, high = found.interval or (found.value, found.value)
+            around = [[max(0.0, found.value - low)], [max(0.0, high - found.value)]]
+            axis.barh(y, found.value, color=colours[system.name], height=0.9)
+            axis.errorbar(found.value, y, xerr=around, color="black", capsize=2, linewidth=1)
         for stated in report.published:
             if (stated.group, stated.measurement, stated.unit) == (group, name, unit):
-                middle = place * room + (len(systems) - 1) / 2
                 label = f"{stated.name} {stated.value:g} ({stated.stated_by}'s number)"
-                axis.plot([stated.value], [middle], "D", color="black", fillstyle="none", label=label)
-    axis.set_yticks([place * room + (len(systems) - 1) / 2 for place in range(len(names))], names)
-    axis.invert_yaxis()
+                axis.plot([stated.value], [middles[name]], "D", color="black", fillstyle="none", label=label)
+        top += len(pairs) + 1
+    axis.set_yticks(list(middles.values()), list(middles))
+    axis.set_ylim(top - 1, -1)
     if unit == "%":
         axis.set_xlim(0, 100)
-    better = {m.better for s in systems for m in s.measurements if (m.group, m.unit) == (group, unit)}
+    better = {found.better for pairs in holders.values() for _, found in pairs}
     axis.set_xlabel((unit or "value") + (f", {better.pop()} is better" if len(better) == 1 else ""))
     axis.set_title(group or "measured", fontsize="medium", loc="left")
 
