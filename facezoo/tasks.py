@@ -70,7 +70,8 @@ class FaceVerification(IdentityEmbedding):
         if not component.view_table()[view].comparable:
             raise IncompatibleError(
                 f"The view {view} of {describe(component)} is a part of its other views and was not made to tell "
-                f"people apart: the cosine of two faces says nothing about who they are, so {spec.name} gives none. "
+                f"people apart: its cosines are all nearly alike, and no threshold for them was measured, so {spec.name} gives "
+                "none. "
                 f"{_made_for(spec)}"
             )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facezoo.errors import DatasetError, FacezooError
-from facezoo.evaluation.intervals import Bootstrap, owners_of
+from facezoo.evaluation.intervals import Bootstrap, certain_share, owners_of
 from facezoo.evaluation.measuring import measure_mean, measure_share, measure_statistic
 from facezoo.evaluation.report import Measurement
 
@@ -125,6 +125,10 @@ def measure_verification(
     different = np.flatnonzero(known & ~same)
     strangers, taken = owners_of(owners, different), (similarity[different] >= threshold).astype(np.float64)
     accepted = measure_mean("false_accept_rate", taken, bootstrap, unit="", owners=strangers, better="lower")
+    if len(taken) and taken.mean() in (0.0, 1.0):  # drawn again, such pairs always give the same
+        accepted = accepted.model_copy(
+            update={"interval": certain_share(bool(taken.mean()), len(set(strangers or range(len(taken)))))}
+        )
     return [
         measure_share("accuracy", decided.right, bootstrap, owners=owners),
         measure_statistic("area under ROC", area, len(truth), bootstrap, owners=own),

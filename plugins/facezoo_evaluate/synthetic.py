@@ -182,7 +182,9 @@ class SyntheticFaces(Protocol):
 
     def remarks(self) -> tuple[str, ...]:
         reader: Reader = self.reader
-        return reader.notes()
+        seed = getattr(getattr(reader, "settings", None), "seed", None)
+        whose = f"People of seed {seed}. The bundled models learned from people of seeds 0 and 1: measure them on others."
+        return (*([whose] if seed is not None else []), *reader.notes())
 
 
 def _within(values: np.ndarray, low: float, high: float) -> np.ndarray:

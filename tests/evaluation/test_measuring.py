@@ -86,3 +86,11 @@ def test_verification_says_accuracy_area_and_strangers_that_are_accepted() -> No
 def test_too_little_to_choose_a_threshold_on(same: list[bool], folds: list[int], message: str) -> None:
     with pytest.raises(DatasetError, match=message):
         verify_by_folds(np.array([0.1, 0.2, 0.3]), np.array(same), np.array(folds))
+
+
+def test_strangers_who_are_never_accepted_leave_a_doubt() -> None:
+    same = np.array([True] * 20 + [False] * 20)
+    similarity = np.where(same, 0.9, 0.1) + np.linspace(0, 0.05, 40)
+    rate = measure_verification(similarity, same, np.arange(40) % 10, QUICK)[2]
+    assert rate.value == 0 and rate.interval is not None
+    assert rate.interval[0] == 0 and rate.interval[1] == pytest.approx(1 - 0.025 ** (1 / 20), abs=1e-3)  # exact, of 20
