@@ -7,17 +7,51 @@ from the deviation, and its error teaches the face branch far faster. The layer 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor, nn
 
-from facezoo.plugin import DatasetError, Sample
+from facezoo.plugin import DatasetError, Descent, Sample, TrainingConfig, refuse_idle
 from facezoo_dln.networks import DEVIATION_DIM
 
 GAIN = 4 * DEVIATION_DIM**0.5  # brings a deviation's entries near 1: the logistic function's slope is 1/4, the length 1
 LEAST_SPREAD = 0.05  # a number that hardly changes in the data is not blown up
+
+
+class Descending(TrainingConfig):
+    """Values that both recipes have beside the paper's.
+
+    Attributes:
+        auxiliary: names of the samples' values that the deviation must tell as well, see this module; not the paper's.
+        auxiliary_weight: of their loss.
+        optimizer: "sgd" with momentum, or "adamw".
+        schedule: of the rate: "constant", or "cosine": up over ``warm_up`` of the run, then down along a cosine.
+        warm_up: share of the run.
+    """
+
+    auxiliary: tuple[str, ...] = ()
+    auxiliary_weight: float = Field(default=1.0, gt=0)
+    optimizer: Descent = "sgd"
+    schedule: Literal["constant", "cosine"] = "constant"
+    warm_up: float = Field(default=0.05, ge=0, lt=1)
+
+    @property
+    def remark(self) -> str:
+        """For the card, where there are auxiliary values."""
+        return f"In training the deviation also told {', '.join(self.auxiliary)}; the layer for that is not part of the model."
+
+    def refuse_idle(self) -> None:
+        """Raises InputError for values of these that were chosen and that another one switches off."""
+        if not self.auxiliary:
+            refuse_idle(self, ("auxiliary_weight",), "no auxiliary values are named")
+        if self.optimizer == "adamw":
+            refuse_idle(self, ("momentum",), "optimizer=adamw has momenta of its own")
+        if self.schedule == "constant":
+            refuse_idle(self, ("warm_up",), "the rate is constant with schedule=constant")
 
 
 class Auxiliary(nn.Module):

@@ -22,7 +22,6 @@ from torch import Tensor, nn
 from facezoo.plugin import (
     SEVEN_EMOTIONS,
     DatasetError,
-    Descent,
     FaceAugmentation,
     FaceDataset,
     FacezooError,
@@ -32,7 +31,6 @@ from facezoo.plugin import (
     Recipe,
     Record,
     Sample,
-    TrainingConfig,
     check_batch_size,
     chosen_by,
     class_weights,
@@ -47,7 +45,7 @@ from facezoo.plugin import (
     start_from,
     warm_cosine,
 )
-from facezoo_dln.auxiliary import Auxiliary, known_values
+from facezoo_dln.auxiliary import Auxiliary, Descending, known_values
 from facezoo_dln.initial import Seen, dln_on, emotion_on, identity_model
 from facezoo_dln.model import DLN, DLNEmotion
 
@@ -56,7 +54,7 @@ UNDIVIDED = "all"  # the split of a reader on data without splits
 MEASURED = ("validation", "test")  # the first of them that a reader has is measured
 
 
-class DLNEmotionTraining(TrainingConfig):
+class DLNEmotionTraining(Descending):
     """Values of the recipe.
 
     Attributes:
@@ -72,14 +70,9 @@ class DLNEmotionTraining(TrainingConfig):
         augmentation: what happens to a picture.
         best: the weights of the best validation are exported instead of the last. Where a reader has no validation split,
             such as RAF-DB's, its test split would choose them.
-        auxiliary: names of the samples' values that the deviation must tell as well, see ``auxiliary``; not the paper's.
-        auxiliary_weight: of their loss.
-        optimizer: the paper's "sgd" with momentum, or "adamw".
         rate: of the optimiser; the highest, with ``schedule=cosine``.
         classifier_rate: the last layer's rate as a multiple of ``rate``. A deviation's entries are near 0.01, so logits of any
             size take large weights, which a small rate is slow to reach.
-        schedule: "constant", or "cosine": up over ``warm_up`` of the run, then down along a cosine.
-        warm_up: share of the run.
         momentum: of "sgd".
         weight_decay: of the optimiser.
         smoothing: of the labels, share that is spread over all classes.
@@ -96,13 +89,8 @@ class DLNEmotionTraining(TrainingConfig):
     weighting: Literal["balanced", "none"] = "balanced"
     augmentation: FaceAugmentation = FaceAugmentation(flip=0.5)
     best: bool = False
-    auxiliary: tuple[str, ...] = ()
-    auxiliary_weight: float = Field(default=1.0, gt=0)
-    optimizer: Descent = "sgd"
     rate: float = Field(default=0.001, gt=0)
     classifier_rate: float = Field(default=1.0, gt=0)
-    schedule: Literal["constant", "cosine"] = "constant"
-    warm_up: float = Field(default=0.05, ge=0, lt=1)
     momentum: float = Field(default=0.9, ge=0, lt=1)
     weight_decay: float = Field(default=0.0, ge=0)
     smoothing: float = Field(default=0.0, ge=0, lt=1)
@@ -206,9 +194,7 @@ class DLNEmotionRecipe(Recipe):
         names = self.config.auxiliary
         if not names:
             return None
-        self.remarks.append(
-            f"In training the deviation also told {', '.join(names)}; the layer for that is not part of the model."
-        )
+        self.remarks.append(self.config.remark)
         return Auxiliary(names, np.concatenate(list(self.values.values())))
 
     def dataset(self) -> Joined:
@@ -289,12 +275,7 @@ def _refuse_idle(config: DLNEmotionTraining) -> None:
         refuse_idle(config, ("best", "patience"), "nothing is validated with validate_every=0")
     if config.start:
         refuse_idle(config, ("seen",), "a dln given as start keeps what it is shown")
-    if not config.auxiliary:
-        refuse_idle(config, ("auxiliary_weight",), "no auxiliary values are named")
-    if config.optimizer == "adamw":
-        refuse_idle(config, ("momentum",), "optimizer=adamw has momenta of its own")
-    if config.schedule == "constant":
-        refuse_idle(config, ("warm_up",), "the rate is constant with schedule=constant")
+    config.refuse_idle()
 
 
 def class_numbers(samples: Sequence[Sample]) -> list[int]:

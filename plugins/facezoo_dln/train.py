@@ -19,13 +19,11 @@ from torch import Tensor, nn
 from facezoo.plugin import (
     AnnotatedTriplet,
     DatasetError,
-    Descent,
     FaceAugmentation,
     InputError,
     Moment,
     Recipe,
     Record,
-    TrainingConfig,
     TripletDataset,
     TripletReader,
     annotators_of,
@@ -41,7 +39,7 @@ from facezoo.plugin import (
     triplet_figures,
     warm_cosine,
 )
-from facezoo_dln.auxiliary import Auxiliary, known_values
+from facezoo_dln.auxiliary import Auxiliary, Descending, known_values
 from facezoo_dln.config import HIGHEST_ORDER
 from facezoo_dln.crowd import CrowdLayer, Placement, Variant, crowd_loss
 from facezoo_dln.hierarchy import further_orders, margins, order_loss
@@ -50,7 +48,7 @@ from facezoo_dln.initial import Seen, dln_on, identity_model
 PLACES = ("first", "second", "third")  # of a triplet's pictures
 
 
-class DLNTraining(TrainingConfig):
+class DLNTraining(Descending):
     """Values of the recipe.
 
     Attributes:
@@ -76,13 +74,8 @@ class DLNTraining(TrainingConfig):
         order_margin: of those. Later code by the paper's authors lists 0.05 beside 0.1 and 0.2, without saying what for.
         order_weight: of their loss.
         order_gap: votes apart that count as an order.
-        auxiliary: names of the samples' values that the deviation must tell as well, see ``auxiliary``; not the paper's.
-        auxiliary_weight: of their loss.
         triplet_weight: of the triplets' loss.
-        optimizer: "sgd" with momentum, or "adamw".
         rate: of the optimiser; the highest, with ``schedule=cosine``.
-        schedule: "constant", or "cosine": up over ``warm_up`` of the run, then down along a cosine.
-        warm_up: share of the run.
         momentum: of "sgd".
         weight_decay: of the optimiser.
     """
@@ -108,13 +101,8 @@ class DLNTraining(TrainingConfig):
     order_margin: float = Field(default=0.05, ge=0)
     order_weight: float = Field(default=1.0, ge=0)
     order_gap: int = Field(default=2, ge=1)
-    auxiliary: tuple[str, ...] = ()
-    auxiliary_weight: float = Field(default=1.0, gt=0)
     triplet_weight: float = Field(default=1.0, gt=0)
-    optimizer: Descent = "sgd"
     rate: float = Field(default=0.002, gt=0)
-    schedule: Literal["constant", "cosine"] = "constant"
-    warm_up: float = Field(default=0.05, ge=0, lt=1)
     momentum: float = Field(default=0.9, ge=0, lt=1)
     weight_decay: float = Field(default=5e-5, ge=0)
 
@@ -198,9 +186,7 @@ class DLNRecipe(Recipe):
         if not names:
             return None
         faces = list(dict.fromkeys(sample for triplet in self.triplets for sample in triplet.images))
-        self.remarks.append(
-            f"In training the deviation also told {', '.join(names)}; the layer for that is not part of the model."
-        )
+        self.remarks.append(self.config.remark)
         return Auxiliary(names, known_values(faces, names))
 
     def dataset(self) -> TripletDataset:
@@ -291,9 +277,4 @@ def _refuse_idle(config: DLNTraining) -> None:
         refuse_idle(config, ("crowd_placement", "crowd_rate"), "there is no crowd layer with crowd=off")
     if config.hierarchy == "none":
         refuse_idle(config, ("order_margin", "order_weight", "order_gap"), "votes order nothing with hierarchy=none")
-    if not config.auxiliary:
-        refuse_idle(config, ("auxiliary_weight",), "no auxiliary values are named")
-    if config.optimizer == "adamw":
-        refuse_idle(config, ("momentum",), "optimizer=adamw has momenta of its own")
-    if config.schedule == "constant":
-        refuse_idle(config, ("warm_up",), "the rate is constant with schedule=constant")
+    config.refuse_idle()
