@@ -26,7 +26,8 @@ class Descending(TrainingConfig):
     """Values that both recipes have beside the paper's.
 
     Attributes:
-        auxiliary: names of the samples' values that the deviation must tell as well, see this module; not the paper's.
+        auxiliary: names of the samples' values that the deviation must tell as well, by a linear layer that is thrown away;
+            not the paper's.
         auxiliary_weight: of their loss.
         optimizer: "sgd" with momentum, or "adamw".
         schedule: of the rate: "constant", or "cosine": up over ``warm_up`` of the run, then down along a cosine.
