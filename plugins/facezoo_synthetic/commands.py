@@ -109,6 +109,9 @@ def render(
     tracks: Annotated[
         bool, typer.Option("--tracks", help="A person's pictures share light, camera and backdrop, as frames of a video do.")
     ] = False,
+    still: Annotated[
+        bool, typer.Option("--still", help="As --tracks, and the head keeps its pose: only the face moves.")
+    ] = False,
     seed: Seed = 0,
     size: Size = 112,
     yaw: Yaw = 60.0,
@@ -139,8 +142,8 @@ def render(
 
     place = find_head(head)
     settings = Settings(
-        seed=seed, size=size, people=people, frames=frames, tracks=tracks, yaw=yaw, format=format, head=digest(place),
-        shards=shards,
+        seed=seed, size=size, people=people, frames=frames, tracks=tracks or still, yaw=yaw, format=format, head=digest(place),
+        shards=shards, still=still,
     )  # fmt: skip
     if workers < 0:
         raise InputError(f"--workers {workers}: it is 0 at least.")

@@ -38,6 +38,7 @@ class Settings:
         format: of a picture's file.
         head: sha256 of the head's file, hexadecimal.
         shards: None: a file per picture.
+        still: of tracks: the head does not move either, only the expression and the gaze.
     """
 
     seed: int
@@ -49,6 +50,7 @@ class Settings:
     format: Literal["png", "jpg"]
     head: str
     shards: Packing | None = None
+    still: bool = False
 
     @property
     def pictures(self) -> int:
@@ -75,8 +77,9 @@ class Settings:
     def as_json(self) -> str:
         """The text of ``synthetic.json``."""
         values = asdict(self)
-        if values["shards"] is None:
-            del values["shards"]
+        for name, unsaid in (("shards", None), ("still", False)):
+            if values[name] == unsaid:
+                del values[name]
         return json.dumps({"facezoo_synthetic": FORMAT, **values}, indent=1) + "\n"
 
 

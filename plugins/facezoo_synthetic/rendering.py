@@ -49,7 +49,8 @@ class Job:
 
     def plan(self, studio: Studio, number: int) -> Plan:
         """What picture number ``number`` of the set shows."""
-        return studio.plan(number, number // self.settings.frames, track=self.settings.tracks)
+        settings = self.settings
+        return studio.plan(number, number // settings.frames, track=settings.tracks, still=settings.still)
 
     def room(self, studio: Studio, chunks: Sequence[int]) -> int:
         """About how many bytes these chunks will take, by the set's first pictures."""

@@ -84,7 +84,7 @@ class Studio:
         self.device = torch.device(device)
         self.head, self.seed, self.size, self.largest_yaw = head.to(self.device), seed, size, largest_yaw
 
-    def plan(self, number: int, person: int, emotion: str | None = None, track: bool = False) -> Plan:
+    def plan(self, number: int, person: int, emotion: str | None = None, track: bool = False, still: bool = False) -> Plan:
         """Picture number ``number``, of person number ``person``.
 
         Args:
@@ -92,10 +92,11 @@ class Studio:
             person: of the seed.
             emotion: the expression's class; None: any.
             track: the shot is the person's own, but for the pose: light, camera and backdrop are those of all his pictures.
+            still: of a track: the pose is that of all his pictures too.
         """
         expression = draw_expression(self._stream(EXPRESSIONS, number), self.head.names, emotion)
         shot = draw_shot(self._stream(SHOTS, person if track else number), self.largest_yaw)
-        if track:
+        if track and not still:
             shot = another_frame(shot, self._stream(TRACKS, number), self.largest_yaw)
         return Plan(person, draw_person(self._stream(PEOPLE, person)), expression, shot)
 

@@ -72,6 +72,16 @@ def test_frames_of_a_track_share_what_is_behind(rendered):
     assert len({row["emotion"] for row in rows}) > 3
 
 
+def test_a_head_that_keeps_still_moves_its_face_only(rendered):
+    rows = table(rendered(people=6, frames=4, tracks=True, still=True)).to_pylist()
+    for track in (rows[start : start + 4] for start in range(0, 24, 4)):
+        assert all(len({row[name] for row in track}) == 1 for name in ("yaw", "pitch", "roll"))
+        assert len({tuple(row["expression"]) for row in track}) == 4
+    assert len({row["yaw"] for row in rows}) == 6
+    moving = table(rendered(people=6, frames=4, tracks=True)).to_pylist()
+    assert [row["expression"] for row in rows] == [row["expression"] for row in moving], "only the pose is another"
+
+
 @pytest.fixture
 def small_chunks(monkeypatch):
     monkeypatch.setattr(layout, "CHUNK", 16)
@@ -104,7 +114,9 @@ def _die(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("other", [{"seed": 6}, {"size": 48}, {"tracks": True}, {"format": "jpg"}, {"people": 21}])
+@pytest.mark.parametrize(
+    "other", [{"seed": 6}, {"size": 48}, {"tracks": True}, {"format": "jpg"}, {"still": True}]
+)
 def test_two_settings_do_not_mix(rendered, head_file, other):
     [name] = other
     with pytest.raises(DatasetError, match=rf"has a set with {name} \S+, not {other[name]}"):
