@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 EYE_DISTANCE = 1.11  # the eyes' distance counts this much beside the distance from eyes to mouth: `SquareCrop`
 MAX_REACH = 8.0  # a crop may be this many times as long as its picture; beyond, the box is a mistake
+MOVED = 0.1  # of [0, 1]: where a face's colours change by more, nothing of the fine detail that was there is kept
 BATCH_VALUES = 2**25  # float32 values of source pixels that are on the device at once
 
 
@@ -231,16 +232,23 @@ def _filter(centre: np.ndarray, step: np.ndarray, extent: int, length: int, devi
     return (weights / weights.sum(2, keepdim=True)).float().to(device)
 
 
-def paste(image: np.ndarray, face: Tensor, matrix: np.ndarray, feather: float = 0.2) -> np.ndarray:
+def paste(
+    image: np.ndarray, face: Tensor, matrix: np.ndarray, feather: float = 0.2, before: Tensor | None = None
+) -> np.ndarray:
     """The picture with a face blended back to where its crop came from.
 
     The blend follows a rounded square (a superellipse), so that the crop's corners, which hold background, fade first.
+
+    A picture is often finer than a crop. Where ``before`` is given, only what the face changed is put in: the picture's own
+    fine detail stays where the change is small (all of it where there is none) and goes where the change is large, since
+    there it belongs to what was seen before.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         face: (3, h, w) float RGB in [0, 1].
         matrix: (2, 3), the face's row of ``matrices``.
         feather: width of the soft edge in half sides of the crop; 0 is a hard edge.
+        before: (3, h, w) the crop that the face was made of; None: the face replaces all that it covers.
 
     Returns:
         (H, W, 3) uint8 RGB; the picture given is not changed.
@@ -256,16 +264,31 @@ def paste(image: np.ndarray, face: Tensor, matrix: np.ndarray, feather: float = 
     inverse = np.linalg.inv(placed[:, :2])
     shares = np.einsum("ij,jhw->hwi", inverse, np.stack([across, down]) - placed[:, 2, None, None]) * 2 - 1
     steps = np.linalg.norm(placed[:, :2], axis=0)  # the crop's width and height in the picture
-    source = face.detach().float().cpu()[None]
-    smaller = tuple(min(old, max(1, round(new))) for old, new in zip(source.shape[2:], steps[::-1], strict=True))
-    if smaller != tuple(source.shape[2:]):
-        source = F.interpolate(source, smaller, mode="bilinear", align_corners=False, antialias=True)
+    layers = _layers(face, before)
+    smaller = tuple(min(old, max(1, round(new))) for old, new in zip(layers.shape[2:], steps[::-1], strict=True))
+    if smaller != tuple(layers.shape[2:]):
+        layers = F.interpolate(layers, smaller, mode="bilinear", align_corners=False, antialias=True)
     grid = torch.from_numpy(shares).float()[None]
-    pixels = F.grid_sample(source, grid, mode="bicubic", padding_mode="border", align_corners=False)[0].permute(1, 2, 0)
+    sampled = F.grid_sample(layers, grid, mode="bicubic", padding_mode="border", align_corners=False)[0].permute(1, 2, 0)
+    pixels = sampled.clamp(0, 1).numpy()
     radius = (np.abs(shares) ** 4).sum(axis=2) ** 0.25
     ramp = np.clip((1 - radius) / max(feather, 1e-6), 0, 1)
     alpha = (ramp * ramp * (3 - 2 * ramp))[:, :, None]
-    under = image[top:bottom, left:right]
-    blended = under * (1 - alpha) + pixels.clamp(0, 1).numpy() * 255 * alpha
-    result[top:bottom, left:right] = np.rint(blended).astype(np.uint8)
+    under = image[top:bottom, left:right] / 255
+    over = pixels[:, :, :3]
+    if before is not None:
+        seen, moved = pixels[:, :, 3:6], pixels[:, :, 6:]
+        over = over + (1 - moved) * (under - seen)
+    result[top:bottom, left:right] = np.rint(np.clip(under + alpha * (over - under), 0, 1) * 255).astype(np.uint8)
     return result
+
+
+def _layers(face: Tensor, before: Tensor | None) -> Tensor:
+    """(1, 3, h, w) the face; or (1, 7, h, w): the face, the crop before, and from 0 to 1 how much of its detail is gone."""
+    after = face.detach().float().cpu()[None]
+    if before is None:
+        return after
+    seen = before.detach().float().cpu()[None]
+    change = (after - seen).abs().amax(dim=1, keepdim=True)
+    moved = (F.avg_pool2d(change, 3, 1, 1, count_include_pad=False) / MOVED).clamp(0, 1)
+    return torch.cat((after, seen, moved), dim=1)

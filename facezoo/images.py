@@ -14,7 +14,7 @@ import os
 import threading
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from facezoo import disclosure
 from facezoo.errors import InputError
 
 Source = str | Path | bytes | Image.Image | np.ndarray | torch.Tensor
@@ -101,32 +102,117 @@ def pictures_in(folder: str | Path) -> list[Path]:
     return found
 
 
-def write(image: np.ndarray | torch.Tensor, path: str | Path) -> Path:
+def write(
+    image: np.ndarray | torch.Tensor, path: str | Path, *, made: disclosure.Synthesis | None = None, mark: bool = True
+) -> Path:
     """Writes a picture; the file appears whole or not at all. Folders are made as needed.
 
     Args:
         image: (H, W, 3) uint8 RGB, or a tensor (3, H, W), uint8 or float RGB in [0, 1].
         path: its ending decides the format; JPEG is written at quality 95.
+        made: how a network made it; noted in the file.
+        mark: draw the visible mark on a picture that was made.
 
     Raises:
-        InputError: an ending that is no picture format, or an array that is no picture.
+        InputError: an ending that is no picture format, a format without room for the note, or an array that is no picture.
     """
     target = Path(path)
+    kind, options = _saving(target, made)
+    pixels = read(image)
+    picture = Image.fromarray(disclosure.marked(pixels) if made is not None and mark else pixels)
+    with _appearing(target) as part:
+        picture.save(part, format=kind, **options)
+    return target
+
+
+def write_animation(
+    frames: Iterable[np.ndarray], path: str | Path, fps: float, *, made: disclosure.Synthesis | None = None, mark: bool = True
+) -> int:
+    """Writes a GIF that repeats for ever; the file appears whole or not at all. Frames are held in memory, one byte a pixel.
+
+    Args:
+        frames: (H, W, 3) uint8 RGB, all of one size.
+        path: ends in .gif.
+        fps: frames per second; GIF counts in hundredths of a second, and many programs show no more than 50.
+        made: how a network made them; noted in the file.
+        mark: draw the visible mark on frames that were made.
+
+    Returns:
+        The number of frames.
+
+    Raises:
+        InputError: another ending, an impossible rate, no frame, or frames that are no pictures.
+    """
+    target = Path(path)
+    kind, options = _saving(target, made)
+    if kind != "GIF" or not 0 < fps <= 100:
+        raise InputError(f"A GIF ends in .gif and has up to 100 frames per second, not {target.name} with {fps:g}.")
+    pictures = (disclosure.marked(read(f)) if made is not None and mark else read(f) for f in frames)
+    stored = [Image.fromarray(pixels).quantize(dither=Image.Dither.FLOYDSTEINBERG) for pixels in pictures]
+    if not stored:
+        raise InputError(f"No frame was given for {target}; there is no such animation.")
+    if odd := next((other.size for other in stored if other.size != stored[0].size), None):
+        raise InputError(f"The frames of {target} are of one size; there are {stored[0].size} and {odd}.")
+    with _appearing(target) as part:
+        stored[0].save(part, kind, save_all=True, append_images=stored[1:], duration=round(1000 / fps), loop=0, **options)
+    return len(stored)
+
+
+def as_png(pixels: np.ndarray, made: disclosure.Synthesis | None = None) -> bytes:
+    """The bytes of a PNG file of (H, W, 3) uint8 RGB, with note and mark if a network made it."""
+    buffer = io.BytesIO()
+    options = disclosure.saving(made, "PNG") if made is not None else {}
+    Image.fromarray(disclosure.marked(pixels) if made is not None else pixels).save(buffer, "PNG", **options)
+    return buffer.getvalue()
+
+
+def synthesis_of(path: str | Path) -> disclosure.Synthesis | None:
+    """What the file of a picture says about a network that made it; None where it says nothing.
+
+    Raises:
+        InputError: names the file: missing, empty, or no picture.
+    """
+    content, name = _content(Path(path)), str(path)
+    _open(content, name)  # says what is wrong with a damaged file
+    with _quiet_pillow(), Image.open(io.BytesIO(content)) as image:
+        image.load()  # a PNG's chunks may stand behind its pixels
+        return disclosure.read_from(image)
+
+
+def takes_note(path: str | Path) -> bool:
+    """True if the name ends like a picture in whose file a note about its making has room; nothing is opened."""
+    return Image.registered_extensions().get(Path(path).suffix.lower()) in disclosure.FORMATS
+
+
+def _saving(target: Path, made: disclosure.Synthesis | None) -> tuple[str, dict[str, Any]]:
+    """Pillow's name of the format that an ending stands for, and what it is to be told."""
     kind = Image.registered_extensions().get(target.suffix.lower())
     if kind is None or kind not in Image.SAVE:
         raise InputError(f"{target} does not end like a picture; try {target.with_suffix('.png').name}.")
-    picture = Image.fromarray(read(image))
+    options: dict[str, Any] = {"quality": 95} if kind in ("JPEG", "WEBP") else {}
+    if made is None:
+        return kind, options
+    if kind not in disclosure.FORMATS:
+        raise InputError(
+            f"{target}: a {kind} file has no room for the note that a network made the picture; "
+            f"try {target.with_suffix('.png').name}."
+        )
+    return kind, options | disclosure.saving(made, kind)
+
+
+@contextlib.contextmanager
+def _appearing(target: Path) -> Iterator[Path]:
+    """A file to write to, which takes its name when the block ends without an error; else nothing is left."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         with _quiet_pillow():
-            picture.save(part, format=kind, **({"quality": 95} if kind in ("JPEG", "WEBP") else {}))
+            yield part
         part.replace(target)
     except (OSError, ValueError) as error:
         raise InputError(f"{target} could not be written: {error}.") from error
     finally:
         part.unlink(missing_ok=True)
-    return target
 
 
 def _content(path: Path) -> bytes:

@@ -118,8 +118,8 @@ def pipeline(
         device: as ``load``.
         dtype: as ``load``.
         compile: as ``load``.
-        **slots: a component or its id, in place of the registry's default for that slot. A head brings the encoder that it
-            was trained on, where none is named.
+        **slots: a component or its id, in place of the registry's default for that slot. A head, or a manipulator that takes
+            embeddings, brings the encoder that it was trained on, where none is named.
 
     Raises:
         UnknownNameError: no such pipeline, slot or model.
@@ -143,10 +143,13 @@ def pipeline(
 
     parts: list[Any] = []
     for spec in specs:
-        chosen = {slot: slots[slot] if slot in slots else default_for(spec, slot) for slot in spec.slots}
-        if {"head", "encoder"} <= set(spec.slots) and "encoder" not in slots:
-            head = component(chosen["head"])  # it fits one encoder only, whatever the registry's default is
-            chosen |= {"head": head} | ({"encoder": head.requires.encoder} if head.requires else {})
+        chosen = {slot: slots[slot] for slot in spec.slots if slot in slots}
+        bound = next((slot for slot in ("head", "manipulator") if slot in spec.slots), None)
+        if bound and "encoder" in spec.slots and "encoder" not in slots:
+            chosen[bound] = other = component(chosen.get(bound) or default_for(spec, bound))
+            if other.requires:  # it fits one encoder only, whatever the registry's default is
+                chosen["encoder"] = other.requires.encoder
+        chosen |= {slot: default_for(spec, slot) for slot in spec.slots if slot not in chosen}
         parts.append(resolve(spec.target, f"pipeline {spec.name}")(spec, {s: component(v) for s, v in chosen.items()}))
     if isinstance(name, str):
         return parts[0]

@@ -36,14 +36,15 @@ from facezoo.batches import (
 )
 from facezoo.components import Component, Detections, Detector, Encoder, Manipulator, describe
 from facezoo.contracts import BoxReference
+from facezoo.disclosure import Synthesis
 from facezoo.errors import IncompatibleError, PluginError
 from facezoo.plugins import discover
-from facezoo.results import Face, ImageResult, _Record
+from facezoo.results import Face, ImageResult, PlainRecord
 from facezoo.specs import PipelineSpec, resolve
 
 
 @dataclass(frozen=True, slots=True)
-class Report(_Record):
+class Report(PlainRecord):
     """One row per slot of a pipeline: {slot, model, device, dtype, source, license, space}."""
 
     rows: tuple[Mapping[str, Any], ...]
@@ -96,6 +97,20 @@ class Pipeline:
         if name in slots:
             return slots[name]
         raise AttributeError(f"{type(self).__name__} has no {name!r}; its slots are {', '.join(slots) or 'none'}")
+
+    def synthesis(self, component: Component, *, composite: bool = True) -> Synthesis:
+        """What pictures that a component made here say about themselves.
+
+        A local folder's name stays at home: of weights from ``dir:`` the architecture is named.
+
+        Args:
+            component: what drew the faces.
+            composite: parts of a photograph are left in them.
+        """
+        origin = component.provenance
+        local = origin is not None and origin.id.startswith("dir:")
+        model = component.spec.arch if local and component.spec else describe(component)
+        return Synthesis(self.spec.name, model, origin.sha256 if origin else None, composite)
 
     def report(self) -> Report:
         """Model, device, dtype, source, licence of the weights and spaces of every slot."""
@@ -201,15 +216,20 @@ class DetectingPipeline(Pipeline):
 
     def cut_faces(self, shots: Sequence[Shot], options: Options, component: Component) -> list[Cut | None]:
         """For every picture its best (or largest) face as the component's contract says, or None where there is none."""
+        found = self.cut_all_faces(shots, dataclasses.replace(options, max_faces=1), component)
+        return [cuts[0] if cuts else None for cuts in found]
+
+    def cut_all_faces(self, shots: Sequence[Shot], options: Options, component: Component) -> list[list[Cut]]:
+        """For every picture the faces that the options leave, best first, as the component's contract says."""
         if options.cropped:
             size = component.contract.size if component.contract else (1, 1)
-            return [Cut(s.image, whole_face(s.image, size).to(component.device)) for s in shots if s.image is not None]
-        found = self.detect(shots, dataclasses.replace(options, max_faces=1))
+            return [[Cut(s.image, whole_face(s.image, size).to(component.device))] for s in shots if s.image is not None]
+        found = self.detect(shots, options)
         batch = FaceBatch([s for s in found if s.detections], self.detector.box_reference)
         if not batch.count:
-            return [None] * len(found)
+            return [[] for _ in found]
         pairs = iter(zip(batch.faces_for(component), batch.matrices_for(component), strict=True))
-        return [Cut(s.image, *next(pairs)) if s.detections and s.image is not None else None for s in found]
+        return [[Cut(s.image, *next(pairs)) for _ in range(len(s.detections or ())) if s.image is not None] for s in found]
 
 
 class FacePipeline(DetectingPipeline):

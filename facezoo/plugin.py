@@ -21,14 +21,18 @@ _HOME = {
     "facezoo.contracts": ("IMAGENET_MEAN", "IMAGENET_STD", "BoxReference", "FivePointCrop", "InputContract", "SquareCrop"),
     "facezoo.components": (
         "Classifier", "Component", "Detections", "Detector", "Encoder", "Head", "Manipulator", "Provenance", "Requirement",
-        "View", "check_faces", "patterns",
+        "View", "check_faces", "describe", "patterns",
     ),
     "facezoo.weights": ("Converted", "apply_renames", "create", "read_checkpoint", "save"),
     "facezoo.results": ("Clip", "Embedding", "Face", "ImageResult", "Picture", "Pose", "Quantity", "Scores"),
-    "facezoo.images": ("is_picture", "is_video", "name_of", "read"),
+    "facezoo.disclosure": ("Synthesis",),
+    "facezoo.images": ("is_picture", "is_video", "name_of", "read", "takes_note", "write_animation"),
     "facezoo.crops": ("cut", "matrices", "paste"),
     "facezoo.video": ("Writer", "frames", "probe"),
-    "facezoo.batches": ("Cut", "FaceBatch", "Options", "Shot", "make_options", "progress", "to_uint8"),
+    "facezoo.batches": (
+        "Cut", "FaceBatch", "Options", "Shot", "gather", "is_single", "make_options", "progress", "to_uint8", "whole_face",
+    ),
+    "facezoo.panels": ("PANEL", "enlarged", "panel"),
     "facezoo.pipelines": ("DetectingPipeline", "FacePipeline", "Pipeline"),
     "facezoo.tasks": ("fits",),
     "facezoo.loader": ("load", "pipeline"),
@@ -42,11 +46,12 @@ _HOME = {
         "parameters_of", "refuse_idle", "run", "start_from", "triplet_accuracy", "triplet_figures", "warm_cosine",
     ),
     "facezoo.evaluation": (
-        "NO_ANSWER", "PENALTIES", "Bench", "Bootstrap", "Conditions", "Confusion", "Fit", "Layer", "Measurement",
-        "Outcome", "Part", "Peer", "Placed", "Protocol", "ProtocolConfig", "Published", "Report", "Scaling", "Split",
-        "Subject", "System", "best_class", "evaluate", "fit_classes", "fit_values", "is_known", "lay_out", "measure_classes",
-        "measure_mean", "measure_share", "measure_statistic", "measure_verification", "owners_of", "people_of", "place",
-        "read_report", "similarities", "softmax", "verify_by_folds",
+        "NO_ANSWER", "PENALTIES", "Bench", "Bootstrap", "Conditions", "Confusion", "EditedFace", "Fit", "Layer", "MeasuredEdit",
+        "Measurement", "Outcome", "Part", "Peer", "Placed", "Protocol", "ProtocolConfig", "Published", "Report", "Scaling",
+        "Split", "Subject", "System", "Weights", "best_class", "check_edit_folder", "crop_of", "evaluate", "fit_classes",
+        "fit_values", "is_known", "lay_out", "made_with", "measure_classes", "measure_mean", "measure_share",
+        "measure_statistic", "measure_verification", "named", "owners_of", "people_of", "place", "read_report", "similarities",
+        "softmax", "verify_by_folds",
     ),
     "facezoo.testing": ("check_component", "check_pipeline", "check_plugin"),
     "facezoo.devices": ("resolve_device",),
@@ -59,7 +64,18 @@ _WHERE = {name: module for module, names in _HOME.items() for name in names}
 __all__ = sorted(_WHERE)
 
 if TYPE_CHECKING:
-    from facezoo.batches import Cut, FaceBatch, Options, Shot, make_options, progress, to_uint8
+    from facezoo.batches import (
+        Cut,
+        FaceBatch,
+        Options,
+        Shot,
+        gather,
+        is_single,
+        make_options,
+        progress,
+        to_uint8,
+        whole_face,
+    )
     from facezoo.cli.commands import Command, Group, flat
     from facezoo.cli.options import Shared
     from facezoo.cli.screen import dump, note, say
@@ -78,6 +94,7 @@ if TYPE_CHECKING:
         split_digest,
     )
     from facezoo.devices import resolve_device
+    from facezoo.disclosure import Synthesis
     from facezoo.errors import *  # noqa: F403
     from facezoo.evaluation import (
         NO_ANSWER,
@@ -86,8 +103,10 @@ if TYPE_CHECKING:
         Bootstrap,
         Conditions,
         Confusion,
+        EditedFace,
         Fit,
         Layer,
+        MeasuredEdit,
         Measurement,
         Outcome,
         Part,
@@ -101,17 +120,22 @@ if TYPE_CHECKING:
         Split,
         Subject,
         System,
+        Weights,
         best_class,
+        check_edit_folder,
+        crop_of,
         evaluate,
         fit_classes,
         fit_values,
         is_known,
         lay_out,
+        made_with,
         measure_classes,
         measure_mean,
         measure_share,
         measure_statistic,
         measure_verification,
+        named,
         owners_of,
         people_of,
         place,
@@ -121,9 +145,10 @@ if TYPE_CHECKING:
         verify_by_folds,
     )
     from facezoo.hookspecs import hookimpl
-    from facezoo.images import is_picture, is_video, name_of, read
+    from facezoo.images import is_picture, is_video, name_of, read, takes_note, write_animation
     from facezoo.labels import AFFECTNET, FER_2013, FIVE_LANDMARKS, RAF_DB, SEVEN_EMOTIONS, Emotion, emotion_of
     from facezoo.loader import load, pipeline
+    from facezoo.panels import PANEL, enlarged, panel
     from facezoo.pipelines import DetectingPipeline, FacePipeline, Pipeline
     from facezoo.results import Clip, Embedding, Face, ImageResult, Picture, Pose, Quantity, Scores
     from facezoo.specs import CommandSpec, ComponentSpec, DatasetSpec, PipelineSpec, ProtocolSpec, RecipeSpec

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
-import io
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,63 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facezoo.errors import InputError
+from facezoo.records import PlainRecord
 
 if TYPE_CHECKING:
     import pandas
 
-
-FEW = 4  # numbers of an array, or items of a series, that are shown where one is printed
-
-
-class _Record:
-    """Turns a frozen dataclass into plain values."""
-
-    __slots__ = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain dictionaries, lists and numbers, as in JSON; pictures are left out."""
-        return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self) if not f.metadata.get("picture")}  # pyright: ignore[reportArgumentType]
-
-    def to_json(self, indent: int | None = None) -> str:
-        """``to_dict`` as JSON text; NaN becomes null."""
-        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
-
-    def __repr__(self) -> str:
-        """On a line: arrays by shape and dtype, long series by their beginning; what is None or empty is left out."""
-        values = ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self))  # pyright: ignore[reportArgumentType]
-        given = [(k, v) for k, v in values if v is not None and not (isinstance(v, tuple | Mapping) and not v)]
-        return f"{type(self).__name__}({', '.join(f'{name}={_short(value)}' for name, value in given)})"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, _Record):
-        return value.to_dict()
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    if isinstance(value, float) and value != value:
-        return None
-    return str(value) if isinstance(value, Path) else value
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, np.ndarray):
-        return f"{value.shape} {value.dtype}" if value.size > FEW else f"[{', '.join(f'{v:.5g}' for v in value.ravel())}]"
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{k}: {_short(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, tuple):
-        more = [f"… {len(value) - FEW} more"] if len(value) > FEW else []
-        return f"({', '.join([*(_short(v) for v in value[:FEW]), *more])})"
-    return f"{value:.4g}" if isinstance(value, float) else repr(value)
+    from facezoo.disclosure import Synthesis
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Embedding(_Record):
+class Embedding(PlainRecord):
     """A vector that knows its space.
 
     Attributes:
@@ -87,7 +37,7 @@ class Embedding(_Record):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Scores(_Record):
+class Scores(PlainRecord):
     """Probabilities of classes, which sum to 1. ``label`` is the most probable one."""
 
     probabilities: Mapping[str, float]
@@ -98,7 +48,7 @@ class Scores(_Record):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Pose(_Record):
+class Pose(PlainRecord):
     """Head pose in degrees. Yaw is positive when the face looks to the picture's right, pitch when it looks up,
     roll when its top leans to the picture's right (clockwise as seen)."""
 
@@ -108,7 +58,7 @@ class Pose(_Record):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Quantity(_Record):
+class Quantity(PlainRecord):
     """A number that knows its units ("degrees"); they are "" where it has none."""
 
     value: float
@@ -119,38 +69,45 @@ class Quantity(_Record):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Picture(_Record):
+class Picture(PlainRecord):
     """An RGB picture that can be saved and shows itself in a notebook.
+
+    Of a picture that a network made the file says so, and a small mark in its corner. ``pixels`` have no mark: they are for
+    measuring and for going on with.
 
     Attributes:
         pixels: (H, W, 3) uint8 RGB.
+        made: how a network made it, or None.
     """
 
     pixels: np.ndarray = field(metadata={"picture": True})
+    made: Synthesis | None = None
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, *, mark: bool = True) -> Path:
         """Writes the picture; the ending decides the format.
 
+        Args:
+            path: where to.
+            mark: draw the visible mark on a picture that a network made. The note in the file is written in any case.
+
         Raises:
-            InputError: an ending that Pillow does not write.
+            InputError: an ending that Pillow does not write, or one whose format has no room for the note.
         """
         from facezoo.images import write
 
-        return write(self.pixels, path)
+        return write(self.pixels, path, made=self.made, mark=mark)
 
     def _repr_png_(self) -> bytes:
-        from PIL import Image
+        from facezoo.images import as_png
 
-        buffer = io.BytesIO()
-        Image.fromarray(self.pixels).save(buffer, "PNG")
-        return buffer.getvalue()
+        return as_png(self.pixels, self.made)
 
     def _repr_html_(self) -> str:
         return f'<img src="data:image/png;base64,{base64.b64encode(self._repr_png_()).decode()}">'
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Clip(_Record):
+class Clip(PlainRecord):
     """A video that was written.
 
     Attributes:
@@ -167,7 +124,7 @@ class Clip(_Record):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Face(_Record):
+class Face(PlainRecord):
     """One face in a picture.
 
     Attributes:
@@ -196,7 +153,7 @@ class Face(_Record):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class ImageResult(_Record):
+class ImageResult(PlainRecord):
     """All faces of one picture, best first.
 
     Attributes:
@@ -272,7 +229,7 @@ def _pandas() -> Any:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Verification(_Record):
+class Verification(PlainRecord):
     """Whether two pictures show the same person.
 
     Attributes:
@@ -293,7 +250,7 @@ class Verification(_Record):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Triplet(_Record):
+class Triplet(PlainRecord):
     """Which of three faces has an expression unlike the other two's.
 
     Attributes:
@@ -310,7 +267,7 @@ class Triplet(_Record):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Match(_Record):
+class Match(PlainRecord):
     """A face found by its expression.
 
     Attributes:
@@ -338,7 +295,7 @@ class Match(_Record):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Searched(_Record):
+class Searched(PlainRecord):
     """What a search looked through.
 
     Attributes:
@@ -357,7 +314,7 @@ class Searched(_Record):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Matches(_Record):
+class Matches(PlainRecord):
     """Faces ranked by how alike their expression is to a query's.
 
     Attributes:
@@ -384,7 +341,7 @@ class Matches(_Record):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Comparison(_Record):
+class Comparison(PlainRecord):
     """Similarity of two embeddings of one space.
 
     Attributes:

@@ -9,7 +9,7 @@ import torch
 
 from facezoo.batches import FaceBatch
 from facezoo.catalogue import list_models
-from facezoo.components import Classifier, Component, Encoder, Head, describe
+from facezoo.components import Classifier, Component, Encoder, Head, Manipulator, describe
 from facezoo.errors import IncompatibleError, InputError
 from facezoo.labels import SEVEN_EMOTIONS
 from facezoo.pipelines import DetectingPipeline, FacePipeline, view_of
@@ -86,7 +86,7 @@ class FaceVerification(IdentityEmbedding):
             InputError: only one picture, a picture that cannot be read, or one without a face.
         """
         if other is None:
-            raise InputError("face-verification compares two pictures: pipe(a, b).")
+            raise InputError("face-verification takes 2 inputs, two pictures that it compares: pipe(a, b), ONE.jpg TWO.jpg.")
         if not options.get("cropped"):
             options.setdefault("largest", True)
         results = super().__call__([x, other], **options)
@@ -194,16 +194,16 @@ def only_face(result: ImageResult) -> Face:
     return result.faces[0]
 
 
-def fits(head: Head, encoder: Encoder) -> None:
-    """Raises IncompatibleError unless the head was trained on this very space; names the one that fits."""
-    wanted = head.requires
+def fits(component: Head | Manipulator, encoder: Encoder) -> None:
+    """Raises IncompatibleError unless a head or manipulator was trained on this very space; names the encoder that fits."""
+    wanted = component.requires
     if wanted is None:
-        raise IncompatibleError(f"{describe(head)} does not say on which encoder it was trained.")
+        raise IncompatibleError(f"{describe(component)} does not say on which encoder it was trained.")
     view = encoder.views.get(wanted.view)
     if view is None or view.space_id != wanted.space_id:
         given = view.space_id if view else "no such view"
         raise IncompatibleError(
-            f"{describe(head)} was trained on {wanted.encoder}, view {wanted.view} (space {wanted.space_id}); "
+            f"{describe(component)} was trained on {wanted.encoder}, view {wanted.view} (space {wanted.space_id}); "
             f"{describe(encoder)} gives {given}. "
             f"Use that encoder: encoder={wanted.encoder!r}, on the command line --encoder {wanted.encoder}."
         )

@@ -16,6 +16,7 @@ import numpy as np
 from av.codec import codecs_available
 from av.error import FFmpegError
 
+from facezoo import disclosure
 from facezoo.errors import InputError
 
 ENCODERS = ("libx264", "h264", "mpeg4")  # the first that this build of PyAV has
@@ -99,6 +100,18 @@ def probe(path: str | Path) -> VideoInfo:
         return VideoInfo(width, height, rate, count, duration, bool(container.streams.audio), rotation)
 
 
+def synthesis_of(path: str | Path) -> disclosure.Synthesis | None:
+    """What the file of a video says about a network that made it; None where it says nothing.
+
+    Raises:
+        InputError: names the file: missing, empty, or no video.
+    """
+    with _reading(path) as container:
+        _video_stream(container, path)
+        texts = (value for key, value in container.metadata.items() if key.lower() == "comment")
+        return next((made for made in map(disclosure.synthesis_in, texts) if made is not None), None)
+
+
 class Writer:
     """Encodes frames to an H.264 mp4 (yuv420p, which every player shows). Use as a context manager.
 
@@ -111,12 +124,23 @@ class Writer:
         size: height and width of the frames.
         audio_from: a file whose sound is taken, re-encoded to AAC and cut where the frames end; None or a file without
             sound: silent.
+        made: how a network made the frames; noted in the file.
+        mark: draw the visible mark on frames that were made.
 
     Raises:
         InputError: another ending, an impossible rate or size, an unreadable sound file, or a frame of another size.
     """
 
-    def __init__(self, path: str | Path, fps: float, size: tuple[int, int], audio_from: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        fps: float,
+        size: tuple[int, int],
+        audio_from: str | Path | None = None,
+        *,
+        made: disclosure.Synthesis | None = None,
+        mark: bool = True,
+    ) -> None:
         self.path = Path(path)
         if self.path.suffix.lower() not in (".mp4", ".m4v", ".mov", ".mkv"):
             raise InputError(f"{self.path} is no name for a video to write; try {self.path.with_suffix('.mp4').name}.")
@@ -125,6 +149,8 @@ class Writer:
         self.size = size
         self.rate = Fraction(fps).limit_denominator(30000)
         self.audio_from = audio_from
+        self.made = made
+        self.marked = made is not None and mark
         self.count = 0
         self._part = self.path.with_name(f".{self.path.stem}.{uuid.uuid4().hex[:8]}.part{self.path.suffix.lower()}")
         self._open = contextlib.ExitStack()
@@ -141,6 +167,8 @@ class Writer:
     def _start(self) -> None:
         sound = self._open.enter_context(_reading(self.audio_from)) if self.audio_from is not None else None
         self._container = self._open.enter_context(av.open(str(self._part), "w"))
+        if self.made is not None:
+            self._container.metadata["comment"] = self.made.note()
         name = next((encoder for encoder in ENCODERS if encoder in codecs_available), ENCODERS[-1])
         options = {"crf": "18", "preset": "fast"} if name == "libx264" else {}
         self._video: Any = self._container.add_stream(name, rate=self.rate, options=options)
@@ -153,6 +181,8 @@ class Writer:
         if image.dtype != np.uint8 or image.shape != (*self.size, 3):
             raise InputError(f"{self.path} takes uint8 frames of {(*self.size, 3)}, not {image.dtype} of {image.shape}.")
         height, width = self.size
+        if self.marked:
+            image = disclosure.marked(image)
         if height % 2 or width % 2:
             image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")

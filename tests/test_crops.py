@@ -186,6 +186,21 @@ def test_pasting_a_large_face_into_a_small_place_does_not_alias() -> None:
     assert np.abs(pasted[28:36, 28:36].astype(int) - 128).max() < 12
 
 
+def test_where_a_face_did_not_change_the_picture_keeps_its_own_detail() -> None:
+    picture = np.random.default_rng(2).integers(60, 200, (200, 200, 3), np.uint8)  # far finer than a crop of 24 pixels
+    matrix = turned(100, 100, 120, 15)
+    before = crops.cut([picture], [0], matrix, (24, 24))[0]
+    assert np.array_equal(crops.paste(picture, before, matrix[0], before=before), picture)
+    after = before.clone()
+    after[:, 8:16, 8:16] = 1
+    pasted = crops.paste(picture, after, matrix[0], before=before)
+    assert (pasted[94:106, 94:106] >= 254).all()  # nothing of the old detail is left
+    far = np.hypot(*(np.mgrid[:200, :200] - 100)) > 45
+    assert np.array_equal(pasted[far], picture[far])
+    faint = crops.paste(picture, before + 0.02, matrix[0], before=before)[90:110, 90:110].astype(int) - picture[90:110, 90:110]
+    assert abs(faint.mean() - 5.1) < 1 and faint.std() < 12  # the change is added; noise of 40 levels stays nearly all
+
+
 def test_pixels_do_not_depend_on_the_precision_that_networks_run_in() -> None:
     matrices = turned(120, 100, 70, 20)
     plain = crops.cut([ramp()], [0], matrices, (32, 32))

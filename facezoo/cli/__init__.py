@@ -10,6 +10,8 @@
     storage.py    download, cache, import, convert, verify, push
     tasks.py      run, detect, embed, compare, frontalize, transfer
     expressions.py emotion, similar
+    manipulating.py manipulate, provenance
+    task_options.py the options that only a task has
     walking.py    pictures, folders and videos through a pipeline
     delivering.py results of many pictures as a table, JSON or a file
     telling.py    the one result of a pair, a triplet or a search

@@ -12,7 +12,19 @@ import typer
 from typer.core import TyperCommand
 
 from facezoo import __version__
-from facezoo.cli import datasets, demo, doctor, evaluation, expressions, listing, screen, storage, tasks, training
+from facezoo.cli import (
+    datasets,
+    demo,
+    doctor,
+    evaluation,
+    expressions,
+    listing,
+    manipulating,
+    screen,
+    storage,
+    tasks,
+    training,
+)
 from facezoo.cli.commands import Command, Group, flat
 from facezoo.cli.options import Shared
 from facezoo.errors import FacezooError, PluginError
@@ -24,7 +36,7 @@ COMMANDS = {
     "Look around": (listing.list_, listing.info, listing.pipelines, listing.plugins, datasets.datasets),
     "Work on faces": (
         tasks.detect, tasks.embed, tasks.compare, expressions.emotion, expressions.similar, tasks.frontalize, tasks.transfer,
-        tasks.run,
+        manipulating.manipulate, tasks.run, manipulating.provenance,
     ),
     "Weights": (storage.download, storage.import_, storage.convert, storage.verify, storage.push),
     "Training and measuring": (training.train, evaluation.evaluate),

@@ -82,9 +82,22 @@ def _target_of(output: Path) -> Target:
 
 
 def deliver(
-    results: Iterable[ImageResult], target: Target | None, shared: Shared, rows: Callable[[ImageResult], Rows] | None = None
+    results: Iterable[ImageResult],
+    target: Target | None,
+    shared: Shared,
+    rows: Callable[[ImageResult], Rows] | None = None,
+    *,
+    mark: bool = True,
 ) -> None:
-    """Sends results where they belong while they come in; ``rows`` says what the screen shows of one, else ``rows_of``."""
+    """Sends results where they belong while they come in.
+
+    Args:
+        results: in order.
+        target: what -o names.
+        shared: what every command understands.
+        rows: says what the screen shows of one result, else ``rows_of``.
+        mark: pictures that a network made get the visible mark.
+    """
     counts = _Counts()
     with ExitStack() as stack:
         sinks: list[Callable[[ImageResult], None]] = [counts.add]
@@ -95,7 +108,7 @@ def deliver(
         elif target is not None:
             from facezoo.cli.sketching import Sketches
 
-            sinks.append(stack.enter_context(Sketches(target)).add)
+            sinks.append(stack.enter_context(Sketches(target, mark=mark)).add)
         if shared.json:
             sinks.append(stack.enter_context(_JsonArray()).add)
         elif target is None or target.kind != "table":

@@ -48,7 +48,8 @@ def demo(
     from facezoo.cli.portrait import draw
     from facezoo.images import write
 
-    path = write(draw(findings), output / NAME)
+    made = next((picture.made for picture in findings.face.pictures.values()), None)
+    path = write(draw(findings), output / NAME, made=made, mark=False)  # its captions say what a network made
     if shared.json:
         screen.dump({"picture": str(path), "seconds": findings.seconds, **_numbers(findings), **findings.report.to_dict()})
         return

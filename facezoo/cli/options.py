@@ -156,6 +156,19 @@ class ManipulatorSlots(_Named):
 
 
 @dataclass(frozen=True)
+class ManipulationSlots(_Named):
+    """Faces and expressions to faces."""
+
+    manipulator: Annotated[
+        str | None, _model("--manipulator", "--model", "-m", text="Makes a face from a face and an expression.")
+    ] = None
+    encoder: Annotated[str | None, _model("--encoder", text="Reads expressions; the manipulator names the one that fits.")] = (
+        None
+    )
+    detector: Annotated[str | None, _model("--detector", text="Finds the faces.")] = None
+
+
+@dataclass(frozen=True)
 class PortraitSlots(_Named):
     """Everything that the demonstration asks of a face."""
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from facezoo import images, video
 from facezoo.cli import drawing
 from facezoo.cli.delivering import Target, crops_of, many, stems
+from facezoo.disclosure import Synthesis
 from facezoo.errors import FacezooError, InputError
 from facezoo.results import ImageResult
+
+if TYPE_CHECKING:
+    import numpy as np
 
 LEGIBLE = 256  # pixels of the shorter side of a face crop that is drawn on
 
@@ -22,11 +27,12 @@ class Sketches:
 
     Into a folder: ``NAME.png`` with the faces drawn (``NAME.mp4`` for a video); where a pipeline made faces,
     ``NAME.png`` is a sheet of them and ``NAME-0-neutral.png`` … are the faces at their own size (0 is the face's number).
-    Into a picture or video file: the one drawing.
+    Into a picture or video file: the one drawing. Faces that a network made are marked as such, unless ``mark`` is False.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, *, mark: bool = True) -> None:
         self.target = target
+        self.mark = mark
         self.stem = stems()
         self._written: set[Path] = set()
         self._video: _MarkedVideo | None = None
@@ -56,20 +62,22 @@ class Sketches:
     def _made(self, result: ImageResult) -> None:
         frame = f"-{result.frame:06d}" if result.frame is not None else ""
         name = f"{self.stem(result.source)}{frame}"
-        self._write(drawing.sheet([list(crops_of(face)) for face in result.faces]), f"{name}.png")
+        how = next((p.made for face in result.faces for p in face.pictures.values() if p.made is not None), None)
+        how = dataclasses.replace(how, composite=True) if how is not None else None  # the crops are photographs
+        self._write(drawing.sheet([list(crops_of(face)) for face in result.faces]), f"{name}.png", how)
         if self.target.kind == "folder":
             for index, face in enumerate(result.faces):
                 for kind, picture in face.pictures.items():
-                    picture.save(self.target.path / f"{name}-{index}-{kind.replace('_', '-')}.png")
+                    picture.save(self.target.path / f"{name}-{index}-{kind.replace('_', '-')}.png", mark=self.mark)
 
-    def _write(self, picture: object, name: str) -> None:
+    def _write(self, picture: np.ndarray, name: str, made: Synthesis | None = None) -> None:
         path = self.target.path / name if self.target.kind == "folder" else self.target.path
         if path in self._written or self.target.kind == "video":
             raise InputError(
                 f"{path} takes one {'video' if self.target.kind == 'video' else 'picture'}; name a folder: -o {path.stem}."
             )
         self._written.add(path)
-        images.write(picture, path)  # pyright: ignore[reportArgumentType]
+        images.write(picture, path, made=made, mark=self.mark)
 
     def _frame(self, result: ImageResult) -> None:
         if self._video is None or self._video.source != result.source:

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from facezoo.components import Component
 
 INPUTS = {
+    "edit-and-measure": "PEOPLE [DRIVERS] -o OUT",
     "face-verification": "ONE.jpg TWO.jpg",
     "odd-one-out": "ONE.jpg TWO.jpg THREE.jpg",
     "expression-retrieval": "QUERY.jpg FOLDER",
+    "face-manipulation": "PICTURE.jpg --emotion happiness -o OUT.png",
     "expression-transfer": "SOURCE.jpg DRIVER.mp4 -o OUT.mp4",
 }
 """What goes into a task that does not take any number of pictures."""

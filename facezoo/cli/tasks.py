@@ -10,7 +10,8 @@ import typer
 
 from facezoo.cli.delivering import Rows, Target, deliver, rows_of, target_of
 from facezoo.cli.options import Compute, DetectorSlot, EncoderSlots, ManipulatorSlots, Picking, Shared, Slots, values
-from facezoo.cli.telling import check_target, tell
+from facezoo.cli.task_options import split
+from facezoo.cli.telling import check_target, tell, tell_each
 from facezoo.cli.walking import check_inputs, number_of_inputs, takes, walk
 from facezoo.errors import InputError
 from facezoo.plugins import discover
@@ -18,6 +19,13 @@ from facezoo.specs import PipelineSpec
 
 if TYPE_CHECKING:
     from facezoo.results import ImageResult
+
+OWN = (
+    "--model", "--detector", "--encoder", "--classifier", "--head", "--manipulator", "--slot", "--min-score", "--max-faces",
+    "--largest", "--cropped", "--keep-going", "--device", "--dtype", "--compile", "--batch-size", "--output", "--no-mark",
+    "--set",
+)  # fmt: skip
+"""Options of ``run`` itself."""
 
 Pictures = Annotated[
     list[Path], typer.Argument(metavar="PICTURES", help="Pictures, videos and folders of pictures.", show_default=False)
@@ -31,14 +39,27 @@ Output = Annotated[
 ]  # fmt: skip
 
 
+NoMark = Annotated[
+    bool, typer.Option("--no-mark", help="No visible mark on faces that a network made; the note in the file stays.")
+]
+
+
 def run(
     pipeline: Annotated[str, typer.Argument(metavar="TASK", help="A task of `facezoo pipelines`.")],
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUTS", help="Pictures, videos, folders; what the task takes.")],
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUTS [--OPTION ...]",
+            help="Pictures, videos, folders; what the task takes. And the task's own options, e.g. --layout face.",
+            show_default=False,
+        ),
+    ],
     slots: Slots,
     picking: Picking,
     compute: Compute,
     shared: Shared,
     output: Output = None,
+    no_mark: NoMark = False,
     setting: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other option of the task; may be repeated.")
     ] = None,
@@ -53,10 +74,15 @@ def run(
       facezoo run identity-embedding clip.mp4 -o clip.parquet --batch-size 64
       facezoo run face-verification one.jpg two.jpg
       facezoo run frontalization photo.jpg -o out --detector yunet-2023mar
+      facezoo run expression-transfer me.jpg you.jpg --layout picture -o both.png
     """
-    chosen = slots.chosen(discover().get(PipelineSpec, pipeline).slots)
-    options = {**picking.calling, "batch_size": compute.batch_size, **values(setting or (), "--set")}
-    perform(pipeline, inputs, chosen, options, compute, output, shared)
+    spec = discover().get(PipelineSpec, pipeline)
+    inputs, own = split(spec, words, OWN)
+    options = {**picking.calling, "batch_size": compute.batch_size, **values(setting or (), "--set"), **own}
+    perform(pipeline, inputs, slots.chosen(spec.slots), options, compute, output, shared, mark=not no_mark)
+
+
+run.open_ended = True  # type: ignore[attr-defined]  # options that only the task knows are left to this function
 
 
 def detect(
@@ -130,7 +156,13 @@ def compare(
 
 
 def frontalize(
-    pictures: Pictures, slots: ManipulatorSlots, picking: Picking, compute: Compute, shared: Shared, output: Output = None
+    pictures: Pictures,
+    slots: ManipulatorSlots,
+    picking: Picking,
+    compute: Compute,
+    shared: Shared,
+    output: Output = None,
+    no_mark: NoMark = False,
 ) -> None:
     """Make everybody's neutral, frontal face.
 
@@ -144,7 +176,7 @@ def frontalize(
     if output is None:
         raise InputError("frontalize makes pictures: say where to, -o FOLDER.")
     options = {**picking.calling, "batch_size": compute.batch_size}
-    perform("frontalization", pictures, slots.chosen({}), options, compute, output, shared)
+    perform("frontalization", pictures, slots.chosen({}), options, compute, output, shared, mark=not no_mark)
 
 
 def transfer(
@@ -160,6 +192,7 @@ def transfer(
         ),
     ] = "side-by-side",
     output: Output = None,
+    no_mark: NoMark = False,
 ) -> None:
     """Put one person's pose and expression on another's face.
 
@@ -173,7 +206,7 @@ def transfer(
     if output is None:
         raise InputError("transfer makes a picture or a video: say where to, -o OUT.png or -o OUT.mp4.")
     options = {"layout": layout, "batch_size": compute.batch_size}
-    perform("expression-transfer", [source, driver], slots.chosen({}), options, compute, output, shared)
+    perform("expression-transfer", [source, driver], slots.chosen({}), options, compute, output, shared, mark=not no_mark)
 
 
 def perform(
@@ -185,8 +218,10 @@ def perform(
     output: Path | None,
     shared: Shared,
     rows: Callable[[ImageResult], Rows] | None = None,
+    *,
+    mark: bool = True,
 ) -> None:
-    """Runs a pipeline and delivers its results; ``rows`` as for ``deliver``.
+    """Runs a pipeline and delivers its results; ``rows`` and ``mark`` as for ``deliver``.
 
     Raises:
         InputError: inputs that are not there, too many or too few of them, or an output that nothing writes.
@@ -196,16 +231,24 @@ def perform(
     from facezoo.loader import pipeline
 
     pipe = pipeline(name, **compute.loading, **slots)
-    count = number_of_inputs(pipe)
-    if count is None:
-        deliver(walk(pipe, inputs, options), target, shared, _shown(rows or rows_of, target))
+    fewest, most = number_of_inputs(pipe)
+    if most is None:
+        deliver(walk(pipe, inputs, options), target, shared, _shown(rows or rows_of, target), mark=mark)
         return
-    if len(inputs) != count:
-        raise InputError(f"{name} takes {count} inputs, not {len(inputs)}; see `facezoo info {name}`.")
-    check_target(pipe, inputs, target)
-    if target is not None and target.kind == "video" and takes(pipe, "output"):
-        options = {**options, "output": target.path}
-    tell(pipe(*inputs, **options), target, shared)
+    if not fewest <= len(inputs) <= most:
+        wanted = f"{most} inputs" if fewest == most else f"{fewest} or {most} inputs"
+        raise InputError(f"{name} takes {wanted}, not {len(inputs)}; see `facezoo info {name}`.")
+    writes, paints = takes(pipe, "output"), takes(pipe, "mark")
+    if paints and target is None:
+        raise InputError(f"{name} makes pictures or videos: say where to, for example -o out.png.")
+    if not writes:
+        check_target(pipe, target)
+    elif target is not None:
+        options = {**options, "output": target.path, **({"mark": mark} if paints else {})}
+    if paints and target is not None and hasattr(pipe, "stream") and inputs[0].is_dir():
+        tell_each(pipe.stream(*inputs, **options), target, shared)
+    else:
+        tell(pipe(*inputs, **options), target, shared, written=writes, mark=mark)
 
 
 def _shown(rows: Callable[[ImageResult], Rows], target: Target | None) -> Callable[[ImageResult], Rows]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facezoo.cli import screen
 from facezoo.cli.delivering import Target, box_of, many, short
 from facezoo.cli.options import Shared
-from facezoo.cli.walking import takes
 from facezoo.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,8 +18,15 @@ ORDINALS = ("first", "second", "third")
 SHEET_COLUMNS, SHEET_SIDE = 7, 160
 
 
-def tell(result: Any, target: Target | None, shared: Shared) -> None:
+def tell(result: Any, target: Target | None, shared: Shared, *, written: bool = False, mark: bool = True) -> None:
     """Says a result, and writes it where ``-o`` names a file.
+
+    Args:
+        result: a record.
+        target: what -o names.
+        shared: what every command understands.
+        written: the pipeline wrote its picture itself.
+        mark: a picture that a network made gets the visible mark.
 
     Raises:
         InputError: a picture without a file to go to, or a file that this result is not written to.
@@ -30,7 +36,8 @@ def tell(result: Any, target: Target | None, shared: Shared) -> None:
     if isinstance(result, Picture):
         if target is None:
             raise InputError("The result is a picture: say where to write it, -o result.png.")
-        result.save(target.path)
+        if not written:
+            result.save(target.path, mark=mark)
     if shared.json:
         screen.dump({**result.to_dict(), **({"output": str(target.path)} if target else {})})
     else:
@@ -41,29 +48,42 @@ def tell(result: Any, target: Target | None, shared: Shared) -> None:
             height, width = result.pixels.shape[:2]
             screen.say(f"{target.path if target else ''}: {width} x {height} pixels.")
         else:
-            words.get(type(result), lambda record: screen.facts(record.to_dict()))(result)
-    if target is not None:
-        _write(result, target)
+            words.get(type(result), _tell_tables if hasattr(result, "tables") else _tell_facts)(result)
+    if target is not None and not written:
+        _write(result, target, mark=mark)
     if isinstance(result, Matches):
         screen.note(_searched(result, target), shared)
     elif target is not None and not isinstance(result, Picture | Clip):  # these have said where they are
         screen.note(f"-> {target.path}", shared)
 
 
-def check_target(pipe: Any, inputs: Sequence[Path], target: Target | None) -> None:
-    """Raises InputError, before the work, for an output that this pipeline's result is not written to."""
-    from facezoo.images import is_video
+def tell_each(results: Iterable[Any], target: Target, shared: Shared) -> None:
+    """Says how many results a pipeline wrote into a folder, while they come."""
+    records, count = [], 0
+    for result in results:
+        count += 1
+        if shared.json:
+            records.append(result.to_dict())
+    if shared.json:
+        screen.dump(records)
+    else:
+        screen.say(f"{target.path}: {many(count, 'result')}.")
+
+
+def check_target(pipe: Any, target: Target | None) -> None:
+    """Raises InputError, before the work, for an output that this pipeline's result is not written to.
+
+    A pipeline that writes by itself (``output``) refuses by itself.
+    """
     from facezoo.retrieval import ExpressionRetrieval
     from facezoo.tasks import FaceVerification, OddOneOut
 
     if target is None:
         return
-    if isinstance(pipe, ExpressionRetrieval):
+    if hasattr(pipe, "check_output"):
+        pipe.check_output(target.path)
+    elif isinstance(pipe, ExpressionRetrieval):
         check_matches_target(target)
-    elif takes(pipe, "output"):
-        made, example = ("video", "out.mp4") if any(map(is_video, inputs)) else ("picture", "out.png")
-        if target.kind != made:
-            raise InputError(f"{pipe.spec.name} makes a {made} of these inputs: -o {example}, not {target.path}.")
     elif target.kind == "table":
         _check_json(target.path)
     elif isinstance(pipe, FaceVerification) or (isinstance(pipe, OddOneOut) and target.kind != "picture"):
@@ -76,8 +96,8 @@ def _check_json(path: Path) -> None:
         raise InputError(f"One result for several pictures is written as .json, not {path.suffix}.")
 
 
-def _write(result: Any, target: Target) -> None:
-    """Pictures of a pipeline that makes pictures are written already."""
+def _write(result: Any, target: Target, *, mark: bool) -> None:
+    """Pictures of a pipeline that makes pictures are written already; a result of several files knows them itself."""
     from facezoo.results import Matches, Triplet
 
     if isinstance(result, Matches):
@@ -86,6 +106,8 @@ def _write(result: Any, target: Target) -> None:
         _write_triplet(result, target.path)
     elif target.kind == "table":
         _write_json(result, target.path)
+    elif target.kind == "folder" and (save := getattr(result, "save", None)):
+        save(target.path, mark=mark)
 
 
 def _write_json(result: Any, path: Path) -> None:
@@ -97,6 +119,18 @@ def _write_json(result: Any, path: Path) -> None:
 
 def _compared(embedding: Embedding) -> str:
     return f"view {embedding.view} of {embedding.model}, space {embedding.space_id or 'none'}"
+
+
+def _tell_facts(result: Any) -> None:
+    screen.facts(result.to_dict())
+
+
+def _tell_tables(result: Any) -> None:
+    """A result with tables of its own."""
+    for number, (columns, rows) in enumerate(result.tables()):
+        if number:
+            screen.say()
+        screen.table(columns, rows)
 
 
 def _tell_verification(result: Verification) -> None:

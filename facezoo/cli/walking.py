@@ -21,11 +21,18 @@ def check_inputs(inputs: Sequence[Path]) -> None:
             raise InputError(f"There is no file or folder {path}.")
 
 
-def number_of_inputs(pipe: Any) -> int | None:
-    """How many inputs a call of the pipeline takes: None for any number of pictures, else exactly so many."""
+def number_of_inputs(pipe: Any) -> tuple[int, int | None]:
+    """How many inputs a call of the pipeline takes, fewest and most; most is None for any number of pictures.
+
+    A pipeline that makes pictures, or files of its own, may take an option in place of an input (an emotion in place of a
+    second picture), or do without.
+    """
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    count = sum(p.kind in kinds for p in inspect.signature(pipe.__call__).parameters.values())
-    return None if count == 1 else count
+    given = [p for p in inspect.signature(pipe.__call__).parameters.values() if p.kind in kinds]
+    if len(given) == 1:
+        return 1, None
+    required = sum(p.default is p.empty for p in given)
+    return required if takes(pipe, "output") or hasattr(pipe, "check_output") else len(given), len(given)
 
 
 def takes(pipe: Any, argument: str) -> bool:

@@ -41,10 +41,11 @@ def _metric(report: Report, system: System, measurement: Measurement) -> Metric:
     tested = [split for split in report.splits if split.use == "measured on"]
     digests = " ".join(split.digest for split in tested)
     weights = f", weights {system.weights.sha256[:12]}" if system.weights and system.weights.sha256 else ""
+    command = report.command or f"facezoo evaluate {report.protocol}"
     return Metric(
         task=measurement.task or report.task, dataset=report.dataset, split=", ".join(split.name for split in tested),
         metric=measurement.metric, value=measurement.value, interval=measurement.interval, threshold=measurement.threshold,
-        protocol=f"facezoo evaluate {report.protocol}, split {digests}{weights}", measured_by="facezoo",
+        protocol=f"{command}, split {digests}{weights}", measured_by="facezoo",
     )  # fmt: skip
 
 

@@ -196,6 +196,7 @@ class Report(_Frozen):
         choices: the protocol's values.
         notes: what the paper leaves open, and what was chosen.
         made_with: versions, device, date.
+        command: what measured it; "" is ``facezoo evaluate PROTOCOL``.
     """
 
     facezoo_report: Literal[1] = 1
@@ -211,6 +212,7 @@ class Report(_Frozen):
     choices: dict[str, Any] = {}
     notes: tuple[str, ...] = ()
     made_with: dict[str, str] = {}
+    command: str = ""
 
     def system(self, name: str) -> System:
         """The row of that name. Raises InputError, naming the rows there are."""

@@ -87,7 +87,7 @@ def evaluate(
         protocol=spec.name, task=kind.task, dataset=kind.dataset, summary=spec.summary, limit=chosen.limit,
         detector=chosen.detector if chosen.faces != "cropped" else None, splits=tuple(part.split for part in made.bench.parts),
         systems=tuple(rows), published=kind.published, choices=json.loads(made.config.model_dump_json()),
-        notes=(*kind.notes, *made.remarks()), made_with=_made_with(chosen),
+        notes=(*kind.notes, *made.remarks()), made_with=made_with(chosen),
     )  # fmt: skip
 
 
@@ -163,7 +163,7 @@ def crop_of(contract: InputContract | None) -> str | None:
     return f"{how}, {height} x {width}"
 
 
-def _made_with(chosen: Conditions) -> dict[str, str]:
+def made_with(chosen: Conditions) -> dict[str, str]:
     """What a reader needs to repeat it."""
     device = resolve_device(chosen.device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

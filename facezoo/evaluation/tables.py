@@ -95,7 +95,8 @@ def as_markdown(report: Report, figure: str | None = None) -> str:
     if report.limit is not None:
         parts.append(f"**A trial on at most {report.limit} of every split, drawn from the seed. It is no result.**")
     parts.append(markdown_table(*table_of(report)))
-    parts.append("In brackets: 95 % intervals. A face that was not found counts as a wrong answer." + _sources(report))
+    counted = " A face that was not found counts as a wrong answer." if any(s.not_found for s in report.systems) else ""
+    parts.append(f"In brackets: 95 % intervals.{counted}" + _sources(report))
     parts += [f"![the measurements as bars]({figure})"] if figure else []
     for group in dict.fromkeys(group for group, _ in groups_of(report) if group):
         parts += [f"## {group[0].upper()}{group[1:]}", markdown_table(*table_of(report, group))]

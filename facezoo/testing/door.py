@@ -20,7 +20,8 @@ MOVES = (0.03, 0.07, 0.11)  # of the contract's mean, in ranges; another for eac
 def bad_contract(subject: Subject) -> Iterator[str]:
     """A component that takes faces says how they are cut out and normalised, in one unit."""
     contract = subject.original.contract
-    if not isinstance(subject.original, Encoder | Classifier | Manipulator):
+    silent = isinstance(subject.original, Manipulator) and not subject.original.verbs
+    if silent or not isinstance(subject.original, Encoder | Classifier | Manipulator):
         raise NotApplicable("it takes no faces")
     if not isinstance(contract, InputContract):
         yield f"contract is {contract!r}; default_contract(config) returns an InputContract."
@@ -120,8 +121,9 @@ def does_not_resize(subject: Subject) -> Iterator[str]:
     """Faces of another size than the contract's give answers of the same shape."""
     for probe in subject.asked():
         if probe.pictures:
-            larger = probe.with_(lambda x: nn.functional.interpolate(x, scale_factor=1.5, mode="nearest"))
-            shape, wanted = probe.ask(subject.component, larger).shape, subject.answer(probe).shape
+            faces = {name: probe.arguments[name] for name in probe.pictures}
+            larger = {name: nn.functional.interpolate(x, scale_factor=1.5, mode="nearest") for name, x in faces.items()}
+            shape, wanted = probe.ask(subject.component, {**probe.arguments, **larger}).shape, subject.answer(probe).shape
             if shape != wanted:
                 yield f"{probe.name}: larger faces give {tuple(shape)}, not {tuple(wanted)}; `self.prepare` resizes."
 

@@ -15,7 +15,7 @@ from facezoo.components import Component, Encoder, patterns
 from facezoo.errors import FacezooError, IncompatibleError, InputError
 from facezoo.loader import pipeline
 from facezoo.pipelines import DetectingPipeline, FacePipeline, Pipeline, Together
-from facezoo.results import Face, ImageResult, _Record
+from facezoo.results import Face, ImageResult, PlainRecord
 from facezoo.specs import KINDS
 from facezoo.testing.findings import Check, Conformance, NotApplicable, examine, told
 from facezoo.testing.subject import blank, plain_pictures
@@ -210,7 +210,7 @@ def pair_does_not_run(subject: PipelineSubject) -> Iterator[str]:
     call: Any = subject.pipe
     faces = (patterns(subject.inputs, 96, 96).permute(0, 2, 3, 1).numpy() * 255).astype(np.uint8)
     result = call(*faces, cropped=True)
-    if not isinstance(result, _Record) or not dataclasses.is_dataclass(result):
+    if not isinstance(result, PlainRecord) or not dataclasses.is_dataclass(result):
         yield f"{subject.inputs} cropped faces give {type(result).__name__}; results are frozen records (facezoo.results)."
     else:
         json.loads(result.to_json())

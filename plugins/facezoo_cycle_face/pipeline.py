@@ -21,20 +21,22 @@ from facezoo.plugin import (
     Picture,
     Shot,
     Writer,
+    enlarged,
     frames,
     is_video,
     make_options,
     name_of,
+    panel,
     paste,
     probe,
     progress,
     read,
+    takes_note,
     to_uint8,
 )
 
 Layout = Literal["side-by-side", "face", "picture"]
 LAYOUTS = ("side-by-side", "face", "picture")
-PANEL = 256  # pixels, side of a panel in the side-by-side layout
 
 
 class Frontalization(FacePipeline):
@@ -47,23 +49,32 @@ class Frontalization(FacePipeline):
         made = {"neutral": to_uint8(manipulator.neutralize(faces))}
         if "mean_face" in manipulator.verbs:
             made["mean_face"] = to_uint8(manipulator.mean_face(faces))
-        return [{"pictures": {name: Picture(stack[i]) for name, stack in made.items()}} for i in range(batch.count)]
+        how = self.synthesis(manipulator, composite=False)
+        return [{"pictures": {name: Picture(stack[i], how) for name, stack in made.items()}} for i in range(batch.count)]
 
 
 class ExpressionTransfer(DetectingPipeline):
     """``pipe(source, driver)``: the person of ``source`` with the head pose and expression of ``driver``."""
 
     def __call__(
-        self, source: Any, driver: Any, *, output: str | Path | None = None, layout: Layout = "side-by-side", **options: Any
+        self,
+        source: Any,
+        driver: Any,
+        *,
+        output: str | Path | None = None,
+        layout: Layout = "side-by-side",
+        mark: bool = True,
+        **options: Any,
     ) -> Picture | Clip:
         """Puts one face's expression on another; the largest face of each picture counts.
 
         Args:
             source: a picture: path, bytes, ``PIL.Image``, (H, W, 3) uint8 array or (3, H, W) tensor.
             driver: a picture, or the path of a video.
-            output: the mp4 to write; needed for a video.
+            output: the picture or video to write; needed for a video.
             layout: "side-by-side" (source, driver, result as squares), "face" (the result alone), "picture" (the result
                 put back into the source).
+            mark: draw the visible mark on what is written to ``output``.
             **options: batch_size, min_score, cropped.
 
         Returns:
@@ -78,17 +89,26 @@ class ExpressionTransfer(DetectingPipeline):
         chosen = make_options({**options, "largest": True})
         if layout == "picture" and chosen.cropped:
             raise IncompatibleError("A face that came already cropped has no picture to be put back into; use another layout.")
+        moving = isinstance(driver, str | Path) and is_video(driver)
+        self._check_output(output, moving=moving)
         own = self._one_face(source, chosen)
-        if isinstance(driver, str | Path) and is_video(Path(driver)):
-            if output is None:
-                raise InputError("A driver video gives a video: say where to write it, output='result.mp4'.")
-            return self._clip(own, Path(driver), Path(output), layout, chosen)
+        if moving and output is not None:
+            return self._clip(own, Path(driver), Path(output), layout, chosen, mark=mark)
         other = self._one_face(driver, chosen)
         result = self._reenact(own, [other])[0]
-        picture = Picture(self._laid_out(own, other, other.image, result, layout))
+        how = self.synthesis(self.manipulator, composite=layout != "face")
+        picture = Picture(self._laid_out(own, other, other.image, result, layout), how)
         if output is not None:
-            picture.save(output)
+            picture.save(output, mark=mark)
         return picture
+
+    def _check_output(self, output: str | Path | None, *, moving: bool) -> None:
+        """Raises InputError, before the work, for an output that these inputs do not give."""
+        if output is None and moving:
+            raise InputError("A driver video gives a video: say where to write it, output='result.mp4'.")
+        if output is not None and not (is_video if moving else takes_note)(output):
+            made, example = ("video", "out.mp4") if moving else ("picture", "out.png")
+            raise InputError(f"{self.spec.name} makes a {made} of these inputs: -o {example}, not {output}.")
 
     def _one_face(self, picture: Any, options: Options) -> Cut:
         cut = self._cuts([Shot(name_of(picture), read(picture))], options)[0]
@@ -104,13 +124,14 @@ class ExpressionTransfer(DetectingPipeline):
     def _reenact(self, own: Cut, drivers: list[Cut]) -> np.ndarray:
         return to_uint8(self.manipulator.reenact(own.face[None], torch.stack([d.face for d in drivers])))
 
-    def _clip(self, own: Cut, driver: Path, output: Path, layout: Layout, options: Options) -> Clip:
+    def _clip(self, own: Cut, driver: Path, output: Path, layout: Layout, options: Options, *, mark: bool) -> Clip:
         info = probe(driver)
         count = missed = 0
         last = to_uint8(own.face[None])[0]
         first = self._laid_out(own, own, own.image, last, layout)
+        how, sound = self.synthesis(self.manipulator, composite=layout != "face"), driver if info.has_audio else None
         with (
-            Writer(output, info.fps, first.shape[:2], audio_from=driver if info.has_audio else None) as writer,
+            Writer(output, info.fps, first.shape[:2], audio_from=sound, made=how, mark=mark) as writer,
             progress(self.spec.name, info.frames) as advance,
         ):
             stream = frames(driver)
@@ -134,20 +155,3 @@ class ExpressionTransfer(DetectingPipeline):
         if layout == "picture" and own.matrix is not None:
             return paste(own.image, torch.from_numpy(result).permute(2, 0, 1).float() / 255, own.matrix)
         return np.concatenate([panel(own, own.image), panel(other, image), enlarged(result)], axis=1)
-
-
-def panel(cut: Cut | None, image: np.ndarray) -> np.ndarray:
-    """A face enlarged; for a picture without one its middle."""
-    if cut is not None:
-        return enlarged(to_uint8(cut.face[None])[0])
-    height, width = image.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    return enlarged(image[top : top + side, left : left + side])
-
-
-def enlarged(face: np.ndarray) -> np.ndarray:
-    """(h, w, 3) uint8 -> (PANEL, PANEL, 3) uint8."""
-    tensor = torch.from_numpy(np.ascontiguousarray(face)).permute(2, 0, 1)[None].float() / 255
-    large = torch.nn.functional.interpolate(tensor, (PANEL, PANEL), mode="bicubic", align_corners=False, antialias=True)
-    return to_uint8(large)[0]
