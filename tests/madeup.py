@@ -154,6 +154,21 @@ def pose_table(root: Path, count: int = 40, *, persons: int = 4, size: int = 48,
     return root / "faces.csv"
 
 
+def shots(root: Path, people: int = 4, test: int = 2, *, size: int = 64) -> Path:
+    """``root/faces.csv`` and pictures with landmarks: everybody in every emotion; the last ``test`` people are ``test``."""
+    columns = ["file", "label", "person", "split", *(f"{name}_{axis}" for name in FIVE_LANDMARKS for axis in "xy")]
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / "faces.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(columns)
+        for person in range(people):
+            for emotion in SEVEN_EMOTIONS:
+                write(root / f"{person}-{emotion}.png", face(EXPRESSIONS[emotion], person, size))
+                split = "test" if person >= people - test else "train"
+                rows.writerow([f"{person}-{emotion}.png", emotion, f"p{person}", split, *(LANDMARKS * size).ravel()])
+    return root
+
+
 def rafdb(root: Path, train: int = 42, test: int = 21, *, persons: int = 4, size: int = 48, seed: int = 0) -> Path:
     """RAF-DB basic with aligned pictures: ``root/basic/EmoLabel/list_patition_label.txt``, ``Image/aligned``."""
     rng = np.random.default_rng(seed)
@@ -164,6 +179,18 @@ def rafdb(root: Path, train: int = 42, test: int = 21, *, persons: int = 4, size
             write(root / "basic" / "Image" / "aligned" / f"{split}_{index:05d}_aligned.jpg", picture)
             lines.append(f"{split}_{index:05d}.jpg {codes[emotion]}\n")
     _text(root / "basic" / "EmoLabel" / "list_patition_label.txt", lines)
+    return root
+
+
+def rafd(root: Path, models: Sequence[int] = (1, 2, 7, 8), cameras: Sequence[int] = (90, 135), *, size: int = 48) -> Path:
+    """RaFD: ``root/Rafd<camera>_<model>_…_<expression>_<gaze>.jpg``: eight expressions, the gazes left and frontal."""
+    words = ("neutral", "happy", "sad", "surprised", "fearful", "disgusted", "angry", "contemptuous")
+    for emotion, word in zip(Emotion, words, strict=True):
+        for model in models:
+            for camera in cameras:
+                for gaze in ("left", "frontal"):
+                    name = f"Rafd{camera:03d}_{model:02d}_Caucasian_female_{word}_{gaze}.jpg"
+                    write(root / name, face(EXPRESSIONS[emotion], model, size))
     return root
 
 

@@ -15,6 +15,7 @@ READERS = (
     ("affectnet", "affectnet:AffectNet", "AffectNet, both layouts: eight emotions, valence and arousal, landmarks"),
     ("affectnet-7", "affectnet:AffectNetSeven", "AffectNet without contempt: seven emotions"),
     ("rafdb", "rafdb:RafDb", "RAF-DB basic: seven emotions, aligned pictures or originals"),
+    ("rafd", "rafd:Rafd", "Radboud Faces Database: the same people with eight expressions, three gazes, five cameras"),
     ("fer2013", "fer2013:Fer2013", "FER-2013 from its csv file: seven emotions, 48 x 48 grey"),
     ("lfw", "lfw:Lfw", "Labeled Faces in the Wild: 6,000 pairs in ten folds, the same person or two"),
     ("cplfw", "cplfw:CpLfw", "Cross-Pose LFW: 6,000 pairs in ten folds, faces in different poses"),

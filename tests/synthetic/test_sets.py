@@ -114,9 +114,7 @@ def _die(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize(
-    "other", [{"seed": 6}, {"size": 48}, {"tracks": True}, {"format": "jpg"}, {"still": True}]
-)
+@pytest.mark.parametrize("other", [{"seed": 6}, {"size": 48}, {"tracks": True}, {"format": "jpg"}, {"still": True}])
 def test_two_settings_do_not_mix(rendered, head_file, other):
     [name] = other
     with pytest.raises(DatasetError, match=rf"has a set with {name} \S+, not {other[name]}"):
