@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facezoo.plugin import ProtocolSpec, hookimpl
+from facezoo.plugin import PipelineSpec, ProtocolSpec, hookimpl
 
 FACEZOO_API = 1
 
@@ -43,4 +43,21 @@ PROTOCOLS = (
 def facezoo_protocols() -> tuple[ProtocolSpec, ...]:
     return tuple(
         ProtocolSpec(name=name, target=f"facezoo_evaluate.{target}", summary=summary) for name, target, summary in PROTOCOLS
+    )
+
+
+@hookimpl
+def facezoo_pipelines() -> tuple[PipelineSpec, ...]:
+    return (
+        PipelineSpec(
+            name="edit-and-measure",
+            target="facezoo_evaluate.edit_and_measure:EditAndMeasure",
+            slots={
+                "detector": "detector",
+                "manipulator": "manipulator",
+                "identity": "encoder:identity",
+                "expression": "encoder:expression",
+            },
+            summary="Edited faces looked at again: is it still that person, and is the expression the one asked for",
+        ),
     )

@@ -19,21 +19,18 @@ from facezoo.plugin import (
     Encoder,
     FacePair,
     IncompatibleError,
-    InputContract,
     Measurement,
     Outcome,
     PairReader,
     Protocol,
     ProtocolConfig,
     Published,
-    SquareCrop,
     Subject,
-    cut,
     measure_verification,
     open_dataset,
     similarities,
-    to_uint8,
 )
+from facezoo_evaluate.judging import Judge
 from facezoo_evaluate.verification import Pairs
 
 SOURCE = "supplement of arXiv 2108.03427"
@@ -94,7 +91,7 @@ class IdentityPreservation(Protocol):
         if not isinstance(judge, Encoder):
             raise IncompatibleError(f"{subject.name} has no identity view to judge by; name an encoder: --slot judge=ID.")
         verbs = {group: verb for group, verb in VERBS.items() if verb is None or verb in model.verbs}
-        seen = _Judge(judge, model.contract)
+        seen = Judge(judge, model.contract)
         codes = self._codes(subject, seen, verbs)
         measured = [one for group in verbs for one in self._compared(group, codes[UNCHANGED], codes[group])]
         subject.answered_by = seen.view if judge is model else None
@@ -102,7 +99,7 @@ class IdentityPreservation(Protocol):
         return Outcome(tuple(measured), left_out=tuple(f"{verb}: {subject.name} has no such verb" for verb in missing))
 
     @torch.inference_mode()
-    def _codes(self, subject: Subject, judge: _Judge, verbs: Mapping[str, str | None]) -> dict[str, np.ndarray]:
+    def _codes(self, subject: Subject, judge: Judge, verbs: Mapping[str, str | None]) -> dict[str, np.ndarray]:
         """{group: (N, D) what the judge makes of all faces after its verb}; NaN where no face was found.
 
         Every face is driven by the one that stands ``LAG`` places before it in the list, the first ones by the very first.
@@ -130,45 +127,6 @@ class IdentityPreservation(Protocol):
     def remarks(self) -> tuple[str, ...]:
         other = f"The pairs are of the reader {self.config.reader}, not LFW's."
         return (*((other,) if self.config.reader != "lfw" else ()), *self.reader.notes())
-
-
-class _Judge:
-    """An encoder that sees faces as another component cut them.
-
-    Args:
-        encoder: judges by its identity view.
-        shown: the other component's contract.
-
-    Raises:
-        IncompatibleError: it has no identity view, or takes crops that cannot be made from those.
-    """
-
-    def __init__(self, encoder: Encoder, shown: InputContract) -> None:
-        views = [name for name, view in encoder.view_table().items() if view.role == "identity"]
-        if not views or encoder.contract is None:
-            raise IncompatibleError(f"{type(encoder).__name__} has no view about identity, so it cannot judge who it is.")
-        self.encoder, self.view, self.contract = encoder, views[0], encoder.contract
-        wanted, given = self.contract.crop, shown.crop
-        self.place: np.ndarray | None = None
-        if wanted != given:
-            if not (isinstance(wanted, SquareCrop) and isinstance(given, SquareCrop)):
-                raise IncompatibleError("The judge's crop cannot be made from the model's: both must be squares; name another.")
-            self.place = square_in_square(wanted, given)
-
-    def __call__(self, faces: Tensor) -> np.ndarray:
-        """(B, 3, S, S) in [0, 1] -> (B, D) float32."""
-        if self.place is not None:
-            height, width = faces.shape[-2:]
-            places = np.repeat((self.place * np.array([[width], [height]]))[None], len(faces), axis=0)
-            faces = cut(list(to_uint8(faces)), range(len(faces)), places, self.contract.size)
-        return self.encoder.encode(faces, self.view).cpu().numpy()
-
-
-def square_in_square(wanted: SquareCrop, given: SquareCrop) -> np.ndarray:
-    """(2, 3): coordinates of one square crop of a face, in [0, 1], to those of another of the same face."""
-    ratio = wanted.scale / given.scale
-    corner = 0.5 - np.array(given.shift) + ratio * (np.array(wanted.shift) - 0.5)
-    return np.array([[ratio, 0.0, corner[0]], [0.0, ratio, corner[1]]])
 
 
 def _balanced(pairs: Sequence[FacePair], count: int, seed: int) -> list[FacePair]:

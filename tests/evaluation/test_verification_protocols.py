@@ -19,7 +19,7 @@ from facezoo.errors import IncompatibleError
 from facezoo.evaluation import Conditions, Report, evaluate, placing, read_report
 from facezoo.labels import SEVEN_EMOTIONS
 from facezoo.specs import ComponentSpec
-from facezoo_evaluate import portraits, preservation, verification
+from facezoo_evaluate import judging, portraits, preservation, verification
 from facezoo_evaluate.draws import draw_pairs
 from tests import madeup, published, untrained
 from tests.evaluation.known import STEP, ByColour, ByRed, flat
@@ -171,7 +171,7 @@ def test_one_square_lies_in_another_as_both_lie_in_the_picture() -> None:
     wanted, given = SquareCrop(scale=3.1, shift=(0.02, -0.1)), SquareCrop(scale=2.6, shift=(0.0, 0.05))
     seen = Detections(np.array([[10.0, 20, 90, 120]]), np.ones(1))
     of_wanted, of_given = (matrices(crop, seen, BoxReference(length=0.4))[0] for crop in (wanted, given))
-    inner = np.vstack([preservation.square_in_square(wanted, given), [0, 0, 1]])
+    inner = np.vstack([judging.square_in_square(wanted, given), [0, 0, 1]])
     assert np.allclose(of_given @ inner, of_wanted)
 
 
