@@ -296,8 +296,10 @@ NOTES = (
     "embeddings drive the manipulator and that its training asked, so a network could please it without moving a muscle. "
     "dln-emotion-nano, who reads emotions, was trained from that encoder's weights and is no independent witness; the true "
     "pictures of rendered people are one.",
+    "Identity: a judge that was a loss of the training (facenet-nano is one of the recipe's, `weights.identity`) flatters; "
+    "--identity names another, such as cycle-face-nano.",
     "Different people: each source with up to fifty others of its kind. A stranger is one of them; their 95 % quantile is the "
-    "stricter line.",
+    "stricter line; it is held fixed while cases are resampled, so that figure's interval is somewhat too narrow.",
     "The average face is that of a thousand faces of the training split, cut alike. Where a mask lets the input through, a "
     "face's own embedding gives it back easily.",
 )
@@ -316,6 +318,8 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("-o", "--output", type=Path, help="NAME of NAME.json and NAME.md")
     given = parser.parse_args()
+    if given.output:
+        given.output.parent.mkdir(parents=True, exist_ok=True)
     load = {"device": given.device}
     model: Any = facezoo.load(given.model, **load)
     classifier: Any = facezoo.load(given.classifier, **load)

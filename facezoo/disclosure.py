@@ -50,7 +50,7 @@ class Synthesis(PlainRecord):
         task: the pipeline ("face-manipulation").
         model: id of the component that drew the faces.
         sha256: of its weights; None where they are no file of facezoo's.
-        composite: True where parts of a recording are left, False where all pixels are the network's.
+        composite: True where parts of a recording are, or may be, left; False where all pixels are the network's.
         version: of facezoo.
     """
 

@@ -102,6 +102,14 @@ def test_the_largest_face_or_all_of_them(two):
         two(photo, emotion="anger", faces="all", layout="face")
 
 
+def test_a_series_of_all_faces_shows_all_of_them(two):
+    row = two(np.full((200, 300, 3), 90, np.uint8), "anger", start="happiness", steps=2, faces="all").pixels
+    assert row.shape == (200, 600, 3)
+    first, last = np.split(row, 2, axis=1)
+    for made, wanted in ((first, (255, 0, 0)), (last, (0, 0, 255))):
+        assert tuple(made[100, 75]) == tuple(made[90, 240]) == wanted
+
+
 def test_steps_lead_from_one_expression_to_another(pipe):
     row = pipe(colour(0, 255, 0), "happiness", start="anger", steps=5).pixels
     assert row.shape == (256, 256 * 6, 3)  # the face before, then five steps
@@ -118,7 +126,8 @@ def test_steps_without_a_start_begin_at_the_face_s_own_expression(pipe):
 
 def test_layouts(pipe):
     photo, smile = portrait(5), colour(200, 0, 0)
-    assert pipe(photo, smile, layout="face").pixels.shape == (32, 32, 3)
+    alone = pipe(photo, smile, layout="face")
+    assert alone.pixels.shape == (32, 32, 3) and alone.made.composite  # the painter leaves the rim as it was
     before, lent, after = np.split(pipe(photo, smile, layout="side-by-side").pixels, 3, axis=1)
     assert tuple(lent[128, 128]) == tuple(after[128, 128]) == (200, 0, 0) != tuple(before[128, 128])
     assert pipe(photo, "anger", layout="side-by-side").pixels.shape == (256, 512, 3)  # a word has no face
@@ -157,6 +166,27 @@ def test_several_sources_are_written_into_a_folder_under_their_names(pipe, tmp_p
         pipe([tmp_path / "c.png"], "anger", on_error="record")
     with pytest.raises(facezoo.InputError, match="name a folder"):
         pipe(sources, "anger", output=tmp_path / "out.png")
+
+
+def test_what_is_read_is_not_written_over(pipe, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    me, smile = photos / "me.png", photos / "smile.png"
+    for path in (me, smile):
+        Image.fromarray(portrait()).save(path)
+    kept = me.read_bytes()
+    for source, target, start, output in (
+        (me, "anger", None, me),
+        (me, "anger", None, photos),  # as NAME.png
+        (me, smile, None, smile),
+        (me, "anger", smile, smile),
+        (photos, "anger", None, photos),
+        ([me, smile], "anger", None, photos),
+        (photos, "anger", None, photos / "made"),  # the next call would read these
+    ):
+        with pytest.raises(facezoo.InputError, match="written over or among"):
+            pipe(source, target, start=start, output=output)
+    assert me.read_bytes() == smile.read_bytes() == kept and len(list(photos.iterdir())) == 2
 
 
 def test_the_target_of_several_sources_is_read_once(tmp_path):

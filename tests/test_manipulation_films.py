@@ -100,6 +100,9 @@ def test_outputs_that_do_not_go_with_the_inputs_are_refused_before_the_work(tmp_
         (portrait(), {"emotion": "anger", "output": tmp_path / "o.bmp"}, "makes a picture"),  # no room for the note
         (portrait(), {"emotion": "anger", "steps": 3, "output": tmp_path / "o.csv"}, r"or of its steps a film: -o out\.mp4"),
         (clip, {"target": clip, "output": tmp_path / "o.mp4"}, "only one can move"),
+        (portrait(), {"target": clip, "intensity": 0.5, "output": tmp_path / "o.mp4"}, "An intensity goes with an emotion"),
+        (portrait(), {"target": clip, "output": clip}, "written over or among"),
+        (clip, {"emotion": "anger", "output": clip}, "written over or among"),
         (clip, {"emotion": "anger", "steps": 3, "output": tmp_path / "o.mp4"}, "only one can move"),
     ):
         with pytest.raises(facezoo.InputError, match=message):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,6 +50,7 @@ def demo(
     from facezoo.images import write
 
     made = next((picture.made for picture in findings.face.pictures.values()), None)
+    made = dataclasses.replace(made, composite=True) if made is not None else None  # the portrait is a photograph
     path = write(draw(findings), output / NAME, made=made, mark=False)  # its captions say what a network made
     if shared.json:
         screen.dump({"picture": str(path), "seconds": findings.seconds, **_numbers(findings), **findings.report.to_dict()})

@@ -22,6 +22,7 @@ from facezoo.plugin import (
     is_picture,
     locate,
     name_of,
+    named,
     open_dataset,
     read,
 )
@@ -35,20 +36,28 @@ class Faces:
     """N faces of known place.
 
     Attributes:
-        samples: N of them; each says who it shows.
+        samples: N of them.
         reference: how their boxes relate to a face's reference.
         missing: in how many more pictures no face was found.
         unreadable: how many more files are no pictures.
+        detector: who looked for faces in pictures without landmarks; None: there are none, or they are crops.
     """
 
     samples: tuple[Sample, ...]
     reference: BoxReference
     missing: int = 0
     unreadable: int = 0
+    detector: str | None = None
 
     @property
     def people(self) -> tuple[str, ...]:
-        return tuple(str(sample.person) for sample in self.samples)
+        """Who each of them shows; one that does not say so shows somebody of its own."""
+        return tuple(sample.name if sample.person is None else str(sample.person) for sample in self.samples)
+
+    @property
+    def nameless(self) -> int:
+        """How many do not say who they show."""
+        return sum(sample.person is None for sample in self.samples)
 
     def cut(self, contract: InputContract, rows: Iterable[int]) -> Tensor:
         """(B, 3, H, W) float32 RGB in [0, 1]: some of them, as a contract says."""
@@ -90,16 +99,18 @@ class Gathering:
         samples = list(_samples(x, what)) if data is None else data.samples(self.split)
         samples, unreadable = self._readable(draw_samples(samples, self.limit, self.seed))
         reference = data.box_reference if data else self.detector.box_reference if self.detector else BoxReference(length=1.0)
+        looked_by = None
         if self.detector is None:
-            kept, missing = [_cropped(sample) for sample in samples], 0
+            kept = [_cropped(sample) for sample in samples]
         else:
-            kept, missing = locate(samples, self.detector, reference, self.options.min_score, self.options.batch_size)
+            looked_by = named(self.detector) if any(s.landmarks is None and not s.cropped for s in samples) else None
+            kept, _ = locate(samples, self.detector, reference, self.options.min_score, self.options.batch_size)
         if not kept:
             raise InputError(
                 f"In none of the {len(samples)} pictures of the {what} a face was found; try another detector or a lower "
                 "min_score (--detector ID, --min-score 0.3), or say that they are face crops (cropped=True, --cropped)."
             )
-        return Faces(tuple(kept), reference, missing, unreadable)
+        return Faces(tuple(kept), reference, len(samples) - len(kept), unreadable, looked_by)
 
     def _readable(self, samples: list[Sample]) -> tuple[list[Sample], int]:
         """With on_error="record" those that can be opened, and how many cannot; else all, and the first bad one raises."""

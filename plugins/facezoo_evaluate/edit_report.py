@@ -97,12 +97,12 @@ def figures_of(codes: Codes, shown: Shown, bootstrap: Bootstrap) -> list[Measure
 
 def rows_of(cases: Cases, codes: Codes, shown: Shown) -> tuple[EditedFace, ...]:
     """A row per source."""
-    own, strange, distances = similarities(codes.source, codes.result), stranger_similarities(codes.source, shown), None
+    own, strange = similarities(codes.source, codes.result), stranger_similarities(codes.source, shown)
     distances = codes.distances(shown)
     return tuple(
         EditedFace(
             source=sample.name,
-            person=str(sample.person),
+            person=shown.people[row],
             target=cases.targets.samples[cases.turn[row]].name if cases.targets else "",
             similarity=float(own[row]),
             stranger=float(strange[row, 0]) if strange.shape[1] else None,
@@ -137,14 +137,15 @@ def report_of(
         told.append(f"Verification takes {FEWEST} people at least; {people} are shown here.")
     system = System(
         name=named(manipulator), kind="model", weights=_weights(manipulator), crop=crop_of(manipulator.contract),
-        measurements=tuple(figures), remarks=(*told, *_lost(cases)),
+        measurements=tuple(figures), remarks=(*told, *_gathered(cases)),
     )  # fmt: skip
     splits = [_split("sources", cases.sources), *([_split("targets", cases.targets)] if cases.targets else [])]
     return Report(
         protocol="edit-and-measure", task=cases.edit, dataset=choices["reader"] or OWN,
         summary=f"What {cases.edit} keeps of a person and does to the expression, on {len(cases.sources.samples):,} faces",
         splits=tuple(splits), systems=(system,), published=(PUBLISHED,) if any(not one.group for one in figures) else (),
-        choices=choices, notes=NOTES, made_with=made_with(Conditions(device=str(manipulator.device), batch_size=batch_size)),
+        detector=_detector(cases), choices=choices, notes=NOTES,
+        made_with=made_with(Conditions(device=str(manipulator.device), batch_size=batch_size)),
         command="facezoo run edit-and-measure",
     )  # fmt: skip
 
@@ -170,10 +171,17 @@ def _split(name: str, faces: Faces) -> Split:
     return Split(name=name, use="measured on", count=len(faces.samples), what="faces", people=people, digest=digest)
 
 
-def _lost(cases: Cases) -> list[str]:
-    """What was left out."""
-    told = []
+def _detector(cases: Cases) -> str | None:
+    """Who looked for faces; None where all places were known."""
+    return next((faces.detector for faces in (cases.sources, cases.targets) if faces and faces.detector), None)
+
+
+def _gathered(cases: Cases) -> list[str]:
+    """Who looked for faces, who is taken for somebody of its own, and what was left out."""
+    told = [f"Faces without landmarks were looked for by {_detector(cases)}."] if _detector(cases) else []
     for name, faces in (("sources", cases.sources), ("targets", cases.targets)):
+        if faces and faces.nameless:
+            told.append(f"Pictures of the {name} that do not say who is shown count as a person each: {faces.nameless:,}.")
         if faces and faces.missing:
             told.append(f"Pictures of the {name} in which no face was found, left out: {faces.missing:,}.")
         if faces and faces.unreadable:

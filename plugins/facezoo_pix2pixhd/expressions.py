@@ -33,12 +33,18 @@ class Expression:
     """An expression to be shown.
 
     Attributes:
-        code: (dim,) float32 of the space that the manipulator was trained on.
+        code: (dim,) float32 of the space that the manipulator was trained on, on the CPU.
         face: the face that it was read off, (H, W, 3) uint8 RGB; None for a word or an embedding.
     """
 
     code: Tensor
     face: np.ndarray | None = None
+
+
+def check_no_intensity(intensity: float) -> None:
+    """Raises InputError for an intensity of something else than an emotion."""
+    if intensity != 1.0:
+        raise InputError("An intensity goes with an emotion; of other expressions, steps lead from one to another.")
 
 
 class Expressions:
@@ -71,9 +77,8 @@ class Expressions:
             return given
         word, strength = self._word(given, intensity)
         if word is not None:
-            return Expression(self._manipulator.expression_of(word, strength))
-        if intensity != 1.0:
-            raise InputError("An intensity goes with an emotion; of other expressions, steps lead from one to another.")
+            return Expression(self._manipulator.expression_of(word, strength).cpu())
+        check_no_intensity(intensity)
         if isinstance(given, Embedding):
             return Expression(self._embedded(given))
         largest = dataclasses.replace(options, largest=True)

@@ -114,7 +114,7 @@ class Material:
         faces = [face for shot in self.shots for face in shot]
         rows = _embedded(encoder, view, self._some(faces, SEVERAL), self.config.workers)
         component.expression_mean.copy_(torch.from_numpy(rows.mean(axis=0)))
-        component.expression_deviation.copy_(torch.from_numpy(rows.std(axis=0).clip(1e-6)))
+        component.expression_deviation.copy_(torch.from_numpy(rows.std(axis=0).clip(1e-3)))
 
     def unseen_emotions(self, emotions: Sequence[str]) -> list[str]:
         """Those that no training face shows clearly enough."""

@@ -28,8 +28,8 @@ from facezoo.plugin import (
     probe,
 )
 from facezoo_pix2pixhd.editing import Editing
-from facezoo_pix2pixhd.expressions import Expressions
-from facezoo_pix2pixhd.films import Film, check_output, is_film, named
+from facezoo_pix2pixhd.expressions import Expressions, check_no_intensity
+from facezoo_pix2pixhd.films import Film, check_output, check_spared, is_film, named
 from facezoo_pix2pixhd.scenes import Frame, Layout
 
 STRIP, FILM = 7, 24  # steps of a series in a row and as a film, where nobody says how many
@@ -57,7 +57,7 @@ class Wish:
 class FaceManipulation(DetectingPipeline):
     """``pipe(source, target)``: the people of ``source`` with the expression of ``target``.
 
-    Where a manipulator has a mask, the rest of a photograph keeps its own pixels.
+    What a manipulator leaves as it is keeps the photograph's own pixels.
     """
 
     def prepare(self) -> None:
@@ -89,14 +89,14 @@ class FaceManipulation(DetectingPipeline):
                 space; a word for an emotion, or with an intensity "happiness:0.5"; or the path of a video, whose frames'
                 expressions a picture shows one after the other.
             emotion: a word for an emotion, in place of a target.
-            intensity: of an emotion: 0 is neutral, 1 its mean; beyond is exaggerated.
+            intensity: of an emotion alone: 0 is neutral, 1 its mean; beyond is exaggerated.
             start: where a series begins, as ``target`` but no video; None with ``steps``: at the face's own expression.
             steps: pictures from ``start`` to the target, both ends among them: the embeddings on the line between.
             output: the file to write; needed for a video. A series goes side by side into a picture, or as a film into a
                 .gif or a video. Of several sources the folder to write into.
             layout: "picture": the faces put back into the source, at its resolution; "face": the largest face alone, at the
-                model's size; "side-by-side": before, the target if it is a face, after. None: "picture"; of a series in a
-                row "side-by-side"; of faces that came cropped "face".
+                model's size; "side-by-side": before, the target if it is a face, after. None: "picture"; of a series of one
+                face in a row "side-by-side"; of faces that came cropped "face".
             faces: the largest face of the source, or all of them (layout "picture" only).
             fps: of a series as a film, frames per second.
             mark: draw the visible mark on what is written to ``output``. The note in the file is written in any case.
@@ -136,18 +136,19 @@ class FaceManipulation(DetectingPipeline):
             InputError: also where on_error="record" left out all of them.
         """
         goal = target if target is not None else options.pop("emotion", None)
-        if output is not None and Path(output).suffix:
+        if output is not None and Path(output).suffix and not Path(output).is_dir():
             raise InputError(f"Several sources give several results: name a folder, not {output}.")
+        check_spared(None if output is None else Path(output), sources)
         if goal is not None and not _moves(goal):  # read once for all
             looking = make_options({k: v for k, v in options.items() if k in ("min_score", "cropped")} | {"largest": True})
-            goal = self._expressions.of(goal, looking, intensity)
+            goal, intensity = self._expressions.of(goal, looking, intensity), 1.0
         taken: set[str] = set()
         done, last = 0, None
         for source in [sources] if is_single(sources) else gather(sources):
             ending = ".mp4" if _moves(source) or _moves(goal) else ".png"
             place = Path(output) / named(name_of(source), ending, taken) if output is not None else None
             try:
-                made = self(source, goal, output=place, **options)
+                made = self(source, goal, intensity=intensity, output=place, **options)
             except FacezooError as error:
                 if options.get("on_error") != "record":
                     raise
@@ -167,11 +168,12 @@ class FaceManipulation(DetectingPipeline):
         if output is not None and (output.is_dir() or not output.suffix):
             output /= named(name_of(source), ".mp4" if films else ".png", set())
         check_output(self.spec.name, output, moving=bool(films), steps=wish.is_series)
+        check_spared(output, source, wish.target, wish.start)
         editing = Editing(self, self._expressions, wish.options)
         as_film = output is not None and is_film(output)
         frames = self._frames(editing, source, wish, FILM if as_film else STRIP)
         layout = wish.layout or ("side-by-side" if wish.is_series and not as_film else "picture")
-        made = self.synthesis(self.manipulator, composite=layout != "face")
+        made = self.synthesis(self.manipulator)  # a mask lets the photograph through, also where the face stands alone
         pictures = editing.drawn(frames, layout)
         if output is not None and as_film:
             info = probe(films[0]) if films else None
@@ -187,6 +189,7 @@ class FaceManipulation(DetectingPipeline):
     def _frames(self, editing: Editing, source: Any, wish: Wish, steps: int) -> Iterator[Frame]:
         """What the pictures of the result are made of."""
         if _moves(wish.target):
+            check_no_intensity(wish.intensity)
             return editing.driven(source, Path(wish.target))
         goal = self._expressions.of(wish.target, wish.options, wish.intensity)
         if _moves(source):
@@ -212,4 +215,6 @@ def _layout(layout: Layout | None, faces: Which, *, cropped: bool) -> Layout | N
         raise IncompatibleError("A face that came already cropped has no picture to be put back into; use another layout.")
     if faces == "all" and layout not in (None, "picture"):
         raise IncompatibleError(f"The layout {layout} shows one face; all faces are shown by the layout picture.")
-    return "face" if cropped and layout is None else layout
+    if layout is None and cropped:
+        return "face"
+    return "picture" if faces == "all" else layout

@@ -81,7 +81,8 @@ def read_discriminator(network: MultiscaleDiscriminator, start: str) -> str:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    places = [folder / DISCRIMINATOR for folder in (_folder(start), _folder(start).parent)]
+    folder = _folder(start)  # an id names none, and what lies in the working directory is not beside it
+    places = [place / DISCRIMINATOR for place in (folder, folder.resolve().parent)] if folder.is_dir() else []
     path = next((place for place in places if place.is_file()), None)
     if path is None:
         return "The discriminator begins anew: there is none beside the start."

@@ -313,12 +313,14 @@ def test_enhancers_take_over_all_but_the_last_layer_and_refuse_what_does_not_fit
         enhanced(first, 3, 1)
 
 
-def test_a_discriminators_file_is_read_back_or_left_with_the_reason(tmp_path: Path):
+def test_a_discriminators_file_is_read_back_or_left_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     torch.manual_seed(0)
     one, two = MultiscaleDiscriminator(6, 4, 1, 1), MultiscaleDiscriminator(6, 4, 1, 1)
     (tmp_path / "model").mkdir()
     assert "there is none beside the start" in read_discriminator(two, str(tmp_path))
     write_discriminator(one, tmp_path / "discriminator.safetensors")
+    monkeypatch.chdir(tmp_path)
+    assert "there is none beside the start" in read_discriminator(two, "some-id")
     for start in (str(tmp_path), f"dir:{tmp_path / 'model'}"):
         assert "goes on" in read_discriminator(two, start)
         assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
