@@ -77,7 +77,7 @@ def test_one_split_that_cannot_be_used_does_not_hide_the_others(cli, tmp_path) -
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("raf",), "Did you mean rafdb"),
+        (("raf",), "Did you mean rafd or rafdb"),
         (("rafdb", "--data", "."), "list_patition_label.txt"),
         (("--data", "."), "needs a name that says how it is laid out"),
     ],
