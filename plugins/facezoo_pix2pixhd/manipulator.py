@@ -123,7 +123,8 @@ class ExpressionManipulator(Manipulator):
         """As ``manipulate``, with the mask: what a pipeline needs to put a face back into its photograph."""
         prepared, code = self.prepare(faces), self._checked(expression)
         if not len(prepared) or not len(code):
-            return Edit(nobody := prepared[:0].float(), None if self.config.output == "image" else nobody[:, :1], nobody)
+            nobody = prepared[:0].float()
+            return Edit(nobody, nobody[:, :1] if self.config.output == "blend" else None, nobody)
         count = max(len(prepared), len(code))
         if {len(prepared), len(code)} - {1, count}:
             raise InputError(f"{len(prepared)} faces take one expression or {len(prepared)}, not {len(code)}.")

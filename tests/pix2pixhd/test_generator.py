@@ -32,8 +32,10 @@ def test_published_sizes():
     """182,443,267 parameters with three channels in, 182,546,755 with Cityscapes' 36."""
     with torch.device("meta"):
         sizes = [sum(p.numel() for p in GlobalGenerator(inputs, 3).parameters()) for inputs in (3, 36)]
+        local = [sum(p.numel() for p in LocalEnhancer(inputs, 3).parameters()) for inputs in (3, 36)]
         widths = [LocalEnhancer(3, 3, width=8, enhancers=2).enhancers[n].stem.wide[1].weight.shape[0] for n in (0, 1)]
     assert sizes == [182_443_267, 182_546_755]
+    assert local == [182_701_827, 182_857_059]  # counted here; nobody published these
     assert widths == [16, 8]
 
 
