@@ -308,6 +308,16 @@ def _from_array(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.broadcast_to(array, (*array.shape[:2], 3)))
 
 
+def check_spared(output: Path | None, *inputs: Any) -> None:
+    """Raises InputError where the output would take the place of a file that is read, or lie in a folder that is."""
+    if output is None:
+        return
+    written = output.resolve()
+    for read in (Path(each).resolve() for each in inputs if isinstance(each, str | Path)):
+        if written == read or (read.is_dir() and read in written.parents):
+            raise InputError(f"{output} would be written over or among the pictures that are read; name another place.")
+
+
 def _from_tensor(tensor: torch.Tensor) -> np.ndarray:
     if tensor.ndim != 3 or tensor.shape[0] not in (1, 3) or 0 in tensor.shape:
         raise InputError(f"A picture as a tensor is (3, H, W), not {tuple(tensor.shape)}; arrays are (H, W, 3).")

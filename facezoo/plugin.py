@@ -26,7 +26,7 @@ _HOME = {
     "facezoo.weights": ("Converted", "apply_renames", "create", "read_checkpoint", "save"),
     "facezoo.results": ("Clip", "Embedding", "Face", "ImageResult", "Picture", "Pose", "Quantity", "Scores"),
     "facezoo.disclosure": ("Synthesis",),
-    "facezoo.images": ("is_picture", "is_video", "name_of", "read", "takes_note", "write_animation"),
+    "facezoo.images": ("check_spared", "is_picture", "is_video", "name_of", "read", "takes_note", "write_animation"),
     "facezoo.crops": ("cut", "matrices", "paste"),
     "facezoo.video": ("Writer", "frames", "probe"),
     "facezoo.batches": (
@@ -145,7 +145,7 @@ if TYPE_CHECKING:
         verify_by_folds,
     )
     from facezoo.hookspecs import hookimpl
-    from facezoo.images import is_picture, is_video, name_of, read, takes_note, write_animation
+    from facezoo.images import check_spared, is_picture, is_video, name_of, read, takes_note, write_animation
     from facezoo.labels import AFFECTNET, FER_2013, FIVE_LANDMARKS, RAF_DB, SEVEN_EMOTIONS, Emotion, emotion_of
     from facezoo.loader import load, pipeline
     from facezoo.panels import PANEL, enlarged, panel

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import importlib.util
 import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from facezoo.errors import InputError
+from facezoo.errors import FacezooError, InputError
 from facezoo.evaluation import writing
 from facezoo.evaluation.report import Report
 from facezoo.evaluation.tables import groups_of, table_of
@@ -93,7 +94,14 @@ class MeasuredEdit(PlainRecord):
 
 
 def check_edit_folder(folder: str | Path, *, overwrite: bool = False) -> Path:
-    """The folder for a measured edit, before the work. Raises InputError where it is a file, or holds one already."""
+    """The folder for a measured edit, before the work.
+
+    Raises:
+        InputError: it is a file, or holds one already.
+        FacezooError: matplotlib is not installed.
+    """
+    if importlib.util.find_spec("matplotlib") is None:
+        raise FacezooError("The figure needs matplotlib; install it with: pip install 'facezoo[eval]'")
     place = writing.check_free(folder, overwrite=True)
     if there := [name for name in FILES if (place / name).exists() and not overwrite]:
         raise InputError(f"{place} holds {', '.join(there)} already; name another folder.")

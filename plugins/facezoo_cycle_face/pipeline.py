@@ -21,6 +21,7 @@ from facezoo.plugin import (
     Picture,
     Shot,
     Writer,
+    check_spared,
     enlarged,
     frames,
     is_video,
@@ -91,6 +92,7 @@ class ExpressionTransfer(DetectingPipeline):
             raise IncompatibleError("A face that came already cropped has no picture to be put back into; use another layout.")
         moving = isinstance(driver, str | Path) and is_video(driver)
         self._check_output(output, moving=moving)
+        check_spared(None if output is None else Path(output), source, driver)
         own = self._one_face(source, chosen)
         if moving and output is not None:
             return self._clip(own, Path(driver), Path(output), layout, chosen, mark=mark)

@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -72,16 +71,6 @@ def check_output(task: str, output: Path | None, *, moving: bool, steps: bool) -
         example = "out.mp4 or out.gif" if moving else "out.png"
         more = ", or of its steps a film: -o out.mp4 or -o out.gif" if steps else ""
         raise InputError(f"{task} makes a {made} of these inputs: -o {example}{more}; not {output}.")
-
-
-def check_spared(output: Path | None, *inputs: Any) -> None:
-    """Raises InputError where the output would take the place of a file that is read, or lie in a folder that is."""
-    if output is None:
-        return
-    written = output.resolve()
-    for read in (Path(each).resolve() for each in inputs if isinstance(each, str | Path)):
-        if written == read or (read.is_dir() and read in written.parents):
-            raise InputError(f"{output} would be written over or among the pictures that are read; name another place.")
 
 
 def named(source: str, ending: str, taken: set[str]) -> str:

@@ -19,6 +19,7 @@ from facezoo.plugin import (
     InputError,
     Options,
     Picture,
+    check_spared,
     fits,
     gather,
     is_single,
@@ -29,7 +30,7 @@ from facezoo.plugin import (
 )
 from facezoo_pix2pixhd.editing import Editing
 from facezoo_pix2pixhd.expressions import Expressions, check_no_intensity
-from facezoo_pix2pixhd.films import Film, check_output, check_spared, is_film, named
+from facezoo_pix2pixhd.films import Film, check_output, is_film, named
 from facezoo_pix2pixhd.scenes import Frame, Layout
 
 STRIP, FILM = 7, 24  # steps of a series in a row and as a film, where nobody says how many

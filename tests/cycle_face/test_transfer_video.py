@@ -53,6 +53,13 @@ def test_a_film_needs_somewhere_to_go(pipe, film):
         pipe(portrait(9), film)
 
 
+def test_what_is_read_is_not_written_over(pipe, film):
+    before = film.read_bytes()
+    with pytest.raises(facezoo.InputError, match="written over"):
+        pipe(portrait(9), film, output=film)
+    assert film.read_bytes() == before
+
+
 def test_a_film_without_faces_leaves_no_file(film, tmp_path):
     class Nobody(FixedDetector):
         def _one(self, image):

@@ -16,8 +16,8 @@ from facezoo.components import Encoder, Manipulator, Requirement, View
 from facezoo.config import ComponentConfig
 from facezoo.contracts import FivePointCrop, InputContract, SquareCrop
 from facezoo.datasets import PairReader, Sample
-from facezoo.errors import IncompatibleError, InputError, UnknownNameError
-from facezoo.evaluation import MeasuredEdit, metrics, read_report
+from facezoo.errors import FacezooError, IncompatibleError, InputError, UnknownNameError
+from facezoo.evaluation import MeasuredEdit, check_edit_folder, metrics, read_report
 from facezoo.images import read
 from facezoo.plugins import discover
 from facezoo.specs import ComponentSpec, PipelineSpec
@@ -286,6 +286,13 @@ def test_it_is_written_and_read_back(people: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds"):
         measured.save(place)
     assert measured.save(place, overwrite=True) == place
+
+
+def test_a_missing_matplotlib_is_told_before_anything_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(FacezooError, match="facezoo\\[eval\\]"):
+        check_edit_folder(tmp_path / "out")
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_sheet_says_that_it_is_synthetic(people: Path) -> None:
