@@ -97,7 +97,7 @@ def test_outputs_that_do_not_go_with_the_inputs_are_refused_before_the_work(tmp_
         (clip, {"emotion": "anger", "output": tmp_path / "o.jpg"}, "makes a video"),
         (portrait(), {"emotion": "anger", "output": tmp_path / "o.mp4"}, r"makes a picture of these inputs: -o out\.png"),
         (portrait(), {"emotion": "anger", "output": tmp_path / "o.gif"}, "makes a picture"),
-        (portrait(), {"emotion": "anger", "output": tmp_path / "o.bmp"}, "makes a picture"),  # no room for the note
+        (portrait(), {"emotion": "anger", "output": tmp_path / "o.bmp"}, r"no room for the note .* try o\.png"),
         (portrait(), {"emotion": "anger", "steps": 3, "output": tmp_path / "o.csv"}, r"or of its steps a film: -o out\.mp4"),
         (clip, {"target": clip, "output": tmp_path / "o.mp4"}, "only one can move"),
         (portrait(), {"target": clip, "intensity": 0.5, "output": tmp_path / "o.mp4"}, "An intensity goes with an emotion"),

@@ -93,7 +93,8 @@ def provenance(
     found = {}
     for path in files:
         if not path.is_file():
-            raise InputError(f"There is no file {path}.")
+            there = f"{path} is a folder; name the files in it." if path.is_dir() else f"There is no file {path}."
+            raise InputError(there)
         found[path] = (video if images.is_video(path) else images).synthesis_of(path)
     if shared.json:
         screen.dump([{"file": str(path), "synthetic": made.to_dict() if made else None} for path, made in found.items()])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facezoo.plugin import Clip, InputError, Synthesis, Writer, is_video, takes_note, write_animation
+from facezoo.plugin import Clip, InputError, Synthesis, Writer, is_picture, is_video, takes_note, write_animation
 from facezoo_pix2pixhd.editing import Tally
 
 
@@ -66,6 +66,9 @@ def check_output(task: str, output: Path | None, *, moving: bool, steps: bool) -
             raise InputError("A video gives a video: say where to write it, output='result.mp4'.")
         return
     fits = is_film(output) if moving else takes_note(output) or (steps and is_film(output))
+    if not moving and is_picture(output) and not takes_note(output):
+        better = output.with_suffix(".png").name
+        raise InputError(f"{output}: its format has no room for the note that a network made the picture; try {better}.")
     if not fits or (not moving and not steps and output.suffix.lower() == ".gif"):
         made = "video" if moving else "picture"
         example = "out.mp4 or out.gif" if moving else "out.png"
